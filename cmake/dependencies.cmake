@@ -1,0 +1,8 @@
+# What gofer itself links. goferConfig.cmake.in looks for the same; tests and benchmarks look for theirs where they are.
+#
+# Boost: Context (the portable switch), and the headers of Lockfree, Asio and Beast.
+# fmt: the public headers format with it. Libdw: function, file and line in tracebacks.
+
+find_package(Boost 1.74 REQUIRED COMPONENTS headers context)
+find_package(fmt REQUIRED)
+find_package(Libdw REQUIRED)

@@ -1,0 +1,23 @@
+# GOFER_SWITCH: who switches between goroutines. asm: gofer's own, on x86-64. boost: Boost.Context, everywhere.
+
+if(GOFER_SWITCH STREQUAL "")
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+    set(gofer_switch asm)
+  else()
+    set(gofer_switch boost)
+  endif()
+else()
+  set(gofer_switch "${GOFER_SWITCH}")
+endif()
+
+if(gofer_switch STREQUAL "asm")
+  if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+    message(FATAL_ERROR "GOFER_SWITCH=asm is for x86-64; on ${CMAKE_SYSTEM_PROCESSOR} use GOFER_SWITCH=boost")
+  endif()
+  target_compile_definitions(gofer_internal INTERFACE GOFER_SWITCH_ASM=1)
+elseif(gofer_switch STREQUAL "boost")
+  target_compile_definitions(gofer_internal INTERFACE GOFER_SWITCH_ASM=0)
+else()
+  message(FATAL_ERROR "GOFER_SWITCH is '${GOFER_SWITCH}': it takes asm or boost")
+endif()
+message(STATUS "gofer: context switch: ${gofer_switch}")

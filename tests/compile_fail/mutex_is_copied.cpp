@@ -1,0 +1,7 @@
+// expect: deleted
+#include <gofer/sync.hpp>
+
+void copies() {
+  gofer::mutex one;
+  gofer::mutex another = one;
+}

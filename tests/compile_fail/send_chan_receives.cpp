@@ -1,0 +1,4 @@
+// expect: no member named .recv.
+#include <gofer/chan.hpp>
+
+void receives(gofer::send_chan<int> c) { c.recv(); }

@@ -1,0 +1,2 @@
+// That the other files of this program compile and link is the test.
+int main() {}
