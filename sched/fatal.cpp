@@ -1,0 +1,66 @@
+#include "sched/fatal.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+
+#include "sched/futex.hpp"
+#include "sched/m.hpp"
+#include "sched/tls.hpp"
+
+namespace gofer::sched {
+
+hooks_t hooks;
+
+namespace {
+
+// The first thread to report ends the process; others that fail meanwhile wait for that, so that reports do not mix.
+std::atomic<bool> reporting{false};
+
+[[noreturn]] void report(const char* text, bool all, bool nobody_runs) {
+  begin_report();
+  std::fflush(stdout);
+  write_err("fatal error: ");
+  write_err(text);
+  write_err("\n");
+  if (hooks.print_traceback != nullptr) {
+    m* mp = getm_or_null();
+    hooks.print_traceback(mp == nullptr || nobody_runs ? nullptr : mp->curg, all);
+  }
+  ::_exit(2);
+}
+
+}  // namespace
+
+void begin_report() {
+  if (!reporting.exchange(true)) return;
+  for (;;) ::pause();
+}
+
+void write_err(const char* text) {
+  std::size_t left = std::strlen(text);
+  while (left > 0) {
+    const ssize_t n = ::write(STDERR_FILENO, text, left);
+    if (n <= 0) return;
+    text += n;
+    left -= static_cast<std::size_t>(n);
+  }
+}
+
+void fatal(const char* text) { report(text, true, false); }
+
+void fatal_all(const char* text) { report(text, true, true); }
+
+void throw_(const char* text, const char* file, int line) {
+  begin_report();
+  char where[512];
+  std::snprintf(where, sizeof where, "runtime: broken invariant at %s:%d\nfatal error: %s\n", file, line, text);
+  write_err(where);
+  m* mp = getm_or_null();
+  if (hooks.print_traceback != nullptr && mp != nullptr) hooks.print_traceback(mp->curg, false);
+  ::_exit(2);
+}
+
+}  // namespace gofer::sched

@@ -1,0 +1,184 @@
+// Starting and ending the scheduler, GOMAXPROCS.
+//
+// Each run has its own schedt and Ps. Ending one means: every P is told to stop, idle workers are woken and end, busy ones
+// end when they next come to the scheduler. A worker that does not come (its goroutine computes for ever, or blocks in a system call) is left
+// behind with its P; nothing it does can reach the next run, because everything it holds belongs to the old schedt.
+#include <sched.h>
+#include <unistd.h>
+
+#include <mutex>
+#include <thread>
+
+#include "sched/clock.hpp"
+#include "sched/netpoll.hpp"
+#include "sched/proc.hpp"
+#include "sched/schedule.hpp"
+#include "sched/stack.hpp"
+
+namespace gofer::sched {
+
+std::atomic<schedt*> the_sched{nullptr};
+
+namespace {
+
+// Guards start, stop and gomaxprocs against each other.
+std::mutex& admin() {
+  static auto* mu = new std::mutex;
+  return *mu;
+}
+
+int usable_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) == 0) {
+    const int n = CPU_COUNT(&set);
+    if (n > 0) return n;
+  }
+  const unsigned n = std::thread::hardware_concurrency();
+  return n > 0 ? static_cast<int>(n) : 1;
+}
+
+p* new_p(schedt* s, std::int32_t id) {
+  auto* pp = new p;
+  pp->id = id;
+  pp->sched = s;
+  return pp;
+}
+
+void set_procs(schedt* s, std::int32_t n) {
+  const std::lock_guard hold(s->lock);
+  const std::int32_t old = s->nprocs.load(std::memory_order_relaxed);
+  for (std::int32_t i = old; i < n; i++) {
+    // A P that was retired stays what it is: its timers are still in it, and its last M may not have left it yet.
+    const std::int32_t id = s->nallp.load(std::memory_order_relaxed);
+    GOFER_CHECK(id < max_procs, "too many changes of GOMAXPROCS");
+    s->allp[id] = new_p(s, id);
+    s->nallp.store(id + 1, std::memory_order_release);  // release; pairs with the acquires of those who walk allp
+    pidleput_locked(s, s->allp[id]);
+  }
+  std::int32_t surplus = old - n;
+  for (std::int32_t i = s->nallp.load(std::memory_order_relaxed) - 1; i > 0 && surplus > 0; i--) {
+    if (s->allp[i]->stop.exchange(true, std::memory_order_relaxed)) continue;
+    surplus--;
+  }
+  // Idle ones among them leave the list now, so that npidle counts only usable Ps.
+  p* keep = nullptr;
+  while (p* pp = pidleget_locked(s)) {
+    pp->link = keep;
+    keep = pp;
+  }
+  while (keep != nullptr) {
+    p* pp = keep;
+    keep = pp->link;
+    pidleput_locked(s, pp);
+  }
+  s->nprocs.store(n, std::memory_order_seq_cst);
+}
+
+}  // namespace
+
+schedt* sched_start(const start_params& params) {
+  const std::lock_guard only(admin());
+  if (schedt* s = the_sched.load(std::memory_order_acquire)) return s;
+  GOFER_CHECK(::sysconf(_SC_PAGESIZE) == static_cast<long>(page_size), "gofer is built for pages of 4096 bytes");
+  if (params.stack_size != 0) set_default_stack_size(params.stack_size);
+  netpoll_init();
+  install_signal_handlers();
+  auto* s = new schedt;
+  s->lastpoll.store(nanotime(), std::memory_order_relaxed);
+  int procs = params.procs > 0 ? params.procs : usable_processors();
+  if (procs > max_procs) procs = max_procs;
+  set_procs(s, procs);
+  if (pthread_create(&s->sysmon_thread, nullptr, sysmon_main, s) != 0) {
+    fatal("cannot create the monitor thread: out of threads or memory (see ulimit -u and the cgroup's pids.max)");
+  }
+  while (s->sysmon_tid.load(std::memory_order_relaxed) == 0) ::sched_yield();
+  the_sched.store(s, std::memory_order_release);
+  return s;
+}
+
+void sched_run_main(schedt* s, void (*entry)(void*), void* arg, void* gopc) {
+  g* gp = newproc_prepare({.stack_size = 0, .name = nullptr, .gopc = gopc}, 0, 16);
+  GOFER_CHECK(gp->sched == s, "run: another run began meanwhile");
+  gp->goid = 1;
+  gp->parent_goid = 0;
+  gp->entry_arg = arg;
+  s->main_started.store(true, std::memory_order_seq_cst);
+  newproc_start(gp, entry);
+  s->main_done.sleep();
+}
+
+void sched_main_done() {
+  schedt* s = getm()->sched;
+  // From here on nothing is scheduled, and nobody reports a deadlock because main is gone.
+  s->stopping.store(true, std::memory_order_seq_cst);
+  s->main_done.wakeup();
+  goexit0();
+}
+
+void sched_main_goexited() { getm()->sched->main_goexited.store(true, std::memory_order_seq_cst); }
+
+void sched_stop(schedt* s) {
+  const std::lock_guard only(admin());
+  {
+    const std::lock_guard hold(s->lock);
+    s->stopping.store(true, std::memory_order_seq_cst);
+    const std::int32_t n = s->nallp.load(std::memory_order_relaxed);
+    for (std::int32_t i = 0; i < n; i++) s->allp[i]->stop.store(true, std::memory_order_seq_cst);
+    while (m* mp = s->midle) {
+      s->midle = mp->schedlink;
+      s->nmidle--;
+      mp->nextp = nullptr;
+      mp->park.wakeup();
+    }
+    for (m* mp = s->allm; mp != nullptr; mp = mp->alllink) {
+      if (mp->lockedg != nullptr) mp->park.wakeup();
+    }
+  }
+  the_sched.store(nullptr, std::memory_order_release);
+  netpoll_break();
+  wake_sysmon(s);
+  pthread_join(s->sysmon_thread, nullptr);
+  // A tenth of a second is enough for a worker between two calls into gofer; who computes longer is left behind.
+  const std::int64_t deadline = nanotime() + 100'000'000;
+  std::uint32_t left;
+  while ((left = s->workers_left.load(std::memory_order_acquire)) != 0) {
+    const std::int64_t wait = deadline - nanotime();
+    if (wait <= 0) break;
+    futex_wait(&s->workers_left, left, wait);
+  }
+  const std::lock_guard hold(s->lock);
+  for (m* mp = s->allm; mp != nullptr;) {
+    m* next = mp->alllink;
+    if (mp->tid == 0) {
+      pthread_join(mp->thread, nullptr);
+      delete mp;
+    } else {
+      pthread_detach(mp->thread);
+    }
+    mp = next;
+  }
+  s->allm = nullptr;
+  const std::int32_t n = s->nallp.load(std::memory_order_relaxed);
+  for (std::int32_t i = 0; i < n; i++) {
+    p* pp = s->allp[i];
+    const bool unused = left == 0 || pp->status.load(std::memory_order_acquire) == pstatus::dead;
+    if (!unused) continue;
+    pp->timers.abandon();
+    gfpurge(pp);
+    if (hooks.release_pool != nullptr) hooks.release_pool(pp);
+  }
+}
+
+int gomaxprocs(int n) {
+  const std::lock_guard only(admin());
+  schedt* s = the_sched.load(std::memory_order_acquire);
+  if (s == nullptr) return usable_processors();
+  const int old = s->nprocs.load(std::memory_order_relaxed);
+  if (n < 1 || n == old) return old;
+  set_procs(s, n > max_procs ? max_procs : n);
+  wakep(s);
+  return old;
+}
+
+}  // namespace gofer::sched

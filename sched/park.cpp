@@ -1,0 +1,148 @@
+#include "sched/park.hpp"
+
+#include "sched/clock.hpp"
+#include "sched/schedule.hpp"
+#include "sched/stack.hpp"
+
+namespace gofer::sched {
+
+namespace {
+
+void commit_unlock(g*, void* lock) { static_cast<futex_mutex*>(lock)->unlock(); }
+
+void commit_yield(g* gp, void*) {
+  casgstatus(gp, gstatus::running, gstatus::runnable);
+  runqput(getm()->pp, gp, false);
+}
+
+void commit_exit(g* gp, void*) {
+  m* mp = getm();
+  p* pp = mp->pp;
+  if (gp->lockedm != nullptr) {
+    gp->lockedm = nullptr;
+    mp->lockedg = nullptr;
+    mp->lockedcount = 0;
+  }
+  casgstatus(gp, gstatus::running, gstatus::idle);
+  pp->gcount.store(pp->gcount.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  gfput(pp, gp);
+}
+
+struct mcall_request {
+  void (*fn)(g* gp, void* arg);
+  void* arg;
+};
+
+void commit_mcall(g* gp, void* request) {
+  const auto* r = static_cast<const mcall_request*>(request);
+  r->fn(gp, r->arg);
+  getm()->resume = gp;
+}
+
+void plain_park(g* gp, void (*commit)(g*, void*), void* arg) {
+  gp->parked.clear();
+  gp->status.store(gstatus::waiting, std::memory_order_relaxed);
+  if (commit != nullptr) commit(gp, arg);
+  gp->parked.sleep();
+  gp->status.store(gstatus::running, std::memory_order_relaxed);
+}
+
+void ready(g* gp, bool next) {
+  if (gp->plain) {
+    gp->parked.wakeup();
+    return;
+  }
+  schedt* s = gp->sched;
+  if (s->stopping.load(std::memory_order_relaxed)) return;  // of a run that is over: never scheduled again
+  casgstatus(gp, gstatus::waiting, gstatus::runnable);
+  const m* mp = getm_or_null();
+  p* pp = mp == nullptr ? nullptr : mp->pp;
+  if (pp != nullptr && pp->sched == s) {
+    runqput(pp, gp, next);
+    if (next) {
+      // The exchange of runnext came before this read: wake.cpp.
+      if (s->npidle.load(std::memory_order_seq_cst) != 0) wakep(s);
+    } else if (wanted_after_push(s)) {
+      wakep(s);
+    }
+  } else {
+    s->global.push(gp);
+    if (s->npidle.load(std::memory_order_seq_cst) != 0) wakep(s);
+  }
+}
+
+}  // namespace
+
+void gopark(void (*commit)(g* gp, void* arg), void* arg, wait_reason reason) {
+  m* mp = getm();
+  g* gp = mp->curg;
+  gp->waitreason = reason;
+  if (mp->plain) {
+    plain_park(gp, commit, arg);
+    return;
+  }
+  GOFER_CHECK(on_goroutine(mp), "park on a system stack");
+  GOFER_CHECK(mp->locks == 0, "park while the runtime holds a lock");
+  g* next = next_local(mp);
+  casgstatus(gp, gstatus::running, gstatus::waiting);
+  mp->commit = {commit, gp, arg};
+  leave(mp, gp, next, false);
+}
+
+void gopark_unlock(futex_mutex* lock, wait_reason reason) { gopark(commit_unlock, lock, reason); }
+
+void goready(g* gp) { ready(gp, true); }
+
+void goready_tail(g* gp) { ready(gp, false); }
+
+void gosched() {
+  m* mp = getm();
+  if (mp->plain) {
+    ::sched_yield();
+    return;
+  }
+  GOFER_CHECK(on_goroutine(mp), "gosched on a system stack");
+  g* gp = mp->curg;
+  g* next = next_local(mp);
+  mp->commit = {commit_yield, gp, nullptr};
+  leave(mp, gp, next, false);
+}
+
+void lock_os_thread() {
+  m* mp = getm();
+  if (mp->plain) return;
+  if (mp->lockedcount++ > 0) return;
+  mp->lockedg = mp->curg;
+  mp->curg->lockedm = mp;
+}
+
+void unlock_os_thread() {
+  m* mp = getm();
+  if (mp->plain || mp->lockedcount == 0) return;
+  if (--mp->lockedcount > 0) return;
+  mp->lockedg = nullptr;
+  mp->curg->lockedm = nullptr;
+}
+
+void goexit0() {
+  m* mp = getm();
+  GOFER_CHECK(on_goroutine(mp) && !mp->plain, "goexit0 outside a goroutine");
+  g* gp = mp->curg;
+  mp->commit = {commit_exit, gp, nullptr};
+  leave(mp, gp, next_local(mp), true);
+  __builtin_unreachable();
+}
+
+void mcall(void (*fn)(g* gp, void* arg), void* arg) {
+  m* mp = getm();
+  g* gp = mp->curg;
+  if (mp->plain || !on_goroutine(mp)) {
+    fn(gp, arg);
+    return;
+  }
+  mcall_request request{fn, arg};
+  mp->commit = {commit_mcall, gp, &request};
+  leave(mp, gp, nullptr, false);
+}
+
+}  // namespace gofer::sched

@@ -1,0 +1,98 @@
+// Inside the scheduler: what its files call among themselves. Nothing outside sched/ includes this.
+#pragma once
+
+#include "sched/fatal.hpp"
+#include "sched/m.hpp"
+#include "sched/p.hpp"
+#include "sched/park.hpp"
+#include "sched/schedt.hpp"
+#include "sched/switch.hpp"
+
+namespace gofer::sched {
+
+// --- schedule.cpp
+
+/// Runs what the goroutine that left this thread wanted done. First thing after every switch_to and on every new stack.
+inline void finish_switch(m* mp) {
+  const pending_commit c = mp->commit;
+  if (c.fn != nullptr) {
+    mp->commit.fn = nullptr;
+    c.fn(c.gp, c.arg);
+  }
+}
+
+/// The goroutine to switch to directly, or nullptr when the scheduler on g0 has to decide (nothing local, or something else is due).
+g* next_local(m* mp);
+
+/// A worker's life on its g0.
+void schedule_loop(m* mp);
+
+/// Leaves gp, whose commit is set, for `next` (or the scheduler when null).
+void leave(m* mp, g* gp, g* next, bool dies);
+
+/// The checked change of a goroutine's status.
+inline void casgstatus(g* gp, gstatus from, gstatus to) {
+  GOFER_CHECK(gp->status.load(std::memory_order_relaxed) == from, "goroutine in a status that this change does not start from");
+  gp->status.store(to, std::memory_order_release);
+}
+
+inline bool on_goroutine(const m* mp) { return mp->curg != &mp->g0; }
+
+// --- queue.cpp
+
+/// Puts gp on pp's queue, as the next to run or at the tail; spills half of a full ring to the global queue. Owner of pp only.
+void runqput(p* pp, g* gp, bool next);
+/// A batch from the global queue: the first is returned, the rest goes to pp's ring.
+g* globrunqget(schedt* s, p* pp);
+/// Makes a list of goroutines from the poller runnable: to pp's ring when given, else to the global queue; wakes workers.
+void injectglist(schedt* s, p* pp, g* list);
+
+// --- wake.cpp
+
+void wakep(schedt* s);
+
+/// After a push to a ring (not to runnext, whose exchange is a barrier by itself): is there a P that nobody looks after?
+/// The read-modify-write of nmspinning orders the push before the question: see wake.cpp.
+inline bool wanted_after_push(schedt* s) {
+  if (s->nprocs.load(std::memory_order_relaxed) == 1) return false;
+  return s->nmspinning.fetch_add(0, std::memory_order_seq_cst) == 0 && s->npidle.load(std::memory_order_seq_cst) != 0;
+}
+void startm(schedt* s, p* pp, bool spinning);
+/// Gives up a P that was stopped (gomaxprocs, end of the run): its goroutines go to the global queue.
+void retire(m* mp);
+/// Sleeps until there is a P for this M. False: the run is over.
+bool stopm(m* mp);
+/// For a thread with a goroutine of its own (lock_os_thread): gives the P away and sleeps until somebody has found that
+/// goroutine runnable and brings a P. False: the run is over.
+bool stoplockedm(m* mp);
+/// Brings this P to the thread whose goroutine gp is, and sleeps as stopm does.
+bool startlockedm(m* mp, g* gp);
+void handoffp(schedt* s, p* pp);
+/// A timer was armed for `when`: makes sure that somebody wakes up for it.
+void wake_netpoller(schedt* s, std::int64_t when);
+void acquirep(m* mp, p* pp);
+p* releasep(m* mp);
+void pidleput_locked(schedt* s, p* pp);
+p* pidleget_locked(schedt* s);
+
+// --- checkdead.cpp
+
+void checkdead_locked(schedt* s);
+
+// --- sysmon.cpp
+
+void* sysmon_main(void* s);
+void wake_sysmon(schedt* s);
+
+// --- signal.cpp
+
+/// Gives the calling thread an alternate signal stack, unless it has one; returns what drop_altstack takes.
+void* ensure_altstack();
+void drop_altstack(void* altstack);
+void install_signal_handlers();
+
+// --- plain.cpp
+
+void init_thread_m(m* mp);
+
+}  // namespace gofer::sched

@@ -1,0 +1,97 @@
+// Synchronous signals: a fault in a goroutine becomes a panic (runtime/sigpanic.cpp, by hook), a hit guard page Go's stack
+// overflow report, everything else goes to whom it would have gone to without us.
+#include <signal.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+
+#include "sched/schedule.hpp"
+#include "sched/stack.hpp"
+
+namespace gofer::sched {
+
+namespace {
+
+// The handler itself is small; a report symbolizes on this stack when the goroutine's own is full.
+constexpr std::size_t altstack_size = 256 * 1024;
+
+constexpr std::array<int, 3> fault_signals = {SIGSEGV, SIGBUS, SIGFPE};
+struct sigaction previous[fault_signals.size()];
+
+[[noreturn]] void report_overflow(const g* gp) {
+  char line[256];
+  std::snprintf(line, sizeof line,
+                "runtime: goroutine stack exceeds %zu-byte limit\nruntime: goroutine %llu stack=[%p, %p]\n", gp->stack_size,
+                static_cast<unsigned long long>(gp->goid), static_cast<void*>(gp->stk.lo), static_cast<void*>(gp->stk.hi));
+  write_err(line);
+  fatal("stack overflow");
+}
+
+void chain(int sig, siginfo_t* info, void* context) {
+  for (std::size_t i = 0; i < fault_signals.size(); i++) {
+    if (fault_signals[i] != sig) continue;
+    const struct sigaction& old = previous[i];
+    if ((old.sa_flags & SA_SIGINFO) != 0 && old.sa_sigaction != nullptr) {
+      old.sa_sigaction(sig, info, context);
+      return;
+    }
+    if (old.sa_handler != SIG_DFL && old.sa_handler != SIG_IGN && old.sa_handler != nullptr) {
+      old.sa_handler(sig);
+      return;
+    }
+  }
+  // Nobody's: the instruction is run again and meets the default action.
+  struct sigaction dfl {};
+  dfl.sa_handler = SIG_DFL;
+  ::sigaction(sig, &dfl, nullptr);
+}
+
+void on_fault(int sig, siginfo_t* info, void* context) {
+  g* owner = nullptr;
+  if (sig != SIGFPE && guard_hit(info->si_addr, &owner)) {
+    const m* mp = getm_or_null();
+    if (mp != nullptr && mp->curg == owner) report_overflow(owner);
+  }
+  if (hooks.fault != nullptr && hooks.fault(sig, info, context)) return;
+  chain(sig, info, context);
+}
+
+}  // namespace
+
+void install_signal_handlers() {
+  static std::atomic<bool> installed{false};
+  if (installed.exchange(true)) return;
+  struct sigaction sa {};
+  sa.sa_sigaction = on_fault;
+  // NODEFER: the handler returns into a panic, which may fault again before it is over.
+  sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+  sigemptyset(&sa.sa_mask);
+  for (std::size_t i = 0; i < fault_signals.size(); i++) ::sigaction(fault_signals[i], &sa, &previous[i]);
+}
+
+void* ensure_altstack() {
+  stack_t old{};
+  if (::sigaltstack(nullptr, &old) == 0 && (old.ss_flags & SS_DISABLE) == 0) return nullptr;  // a sanitizer's
+  void* mem = ::mmap(nullptr, altstack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mem == MAP_FAILED) return nullptr;
+  stack_t ss{};
+  ss.ss_sp = mem;
+  ss.ss_size = altstack_size;
+  ::sigaltstack(&ss, nullptr);
+  return mem;
+}
+
+void drop_altstack(void* altstack) {
+  if (altstack == nullptr) return;
+  stack_t off{};
+  off.ss_flags = SS_DISABLE;
+  ::sigaltstack(&off, nullptr);
+  ::munmap(altstack, altstack_size);
+}
+
+}  // namespace gofer::sched

@@ -1,0 +1,71 @@
+// Blocking calls: the P may go on without the thread.
+//
+// entersyscall marks the P; nothing else happens unless the call is long. sysmon, which looks every 20 us to 10 ms, takes the P of
+// a call that it sees twice, when there is other work (retake). exitsyscall takes the same P back by one compare-and-swap if
+// it is still there, else an idle one, else the goroutine queues and the thread sleeps.
+#include <mutex>
+
+#include "sched/proc.hpp"
+#include "sched/schedule.hpp"
+
+namespace gofer::sched {
+
+namespace {
+
+// On g0, gp's context saved, no P held: queue it, or go on at once with a P that has become free.
+void commit_exitsyscall(g* gp, void*) {
+  m* mp = getm();
+  schedt* s = mp->sched;
+  casgstatus(gp, gstatus::syscall, gstatus::runnable);
+  p* pp = nullptr;
+  {
+    const std::lock_guard hold(s->lock);
+    if (s->stopping.load(std::memory_order_relaxed)) return;
+    pp = pidleget_locked(s);
+    // Under the lock: a P that becomes idle after this looks at the global queue first (find_runnable, handoffp).
+    if (pp == nullptr) s->global.push(gp);
+  }
+  if (pp == nullptr) return;
+  acquirep(mp, pp);
+  mp->resume = gp;
+}
+
+}  // namespace
+
+void entersyscall() {
+  m* mp = getm();
+  if (mp->plain || !on_goroutine(mp)) return;
+  p* pp = mp->pp;
+  g* gp = mp->curg;
+  casgstatus(gp, gstatus::running, gstatus::syscall);
+  gp->waitreason = wait_reason::syscall;
+  gp->waitsince = 0;
+  pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
+  mp->oldp = pp;
+  mp->pp = nullptr;
+  pp->mp = nullptr;
+  // release; pairs with the CAS in retake: whoever takes the P sees all that we did with it. seq_cst against sysmon_waits.
+  pp->status.store(pstatus::syscall, std::memory_order_seq_cst);
+  if (mp->sched->sysmon_waits.load(std::memory_order_seq_cst)) wake_sysmon(mp->sched);
+}
+
+void exitsyscall() {
+  m* mp = getm();
+  if (mp->plain || !on_goroutine(mp)) return;
+  g* gp = mp->curg;
+  p* pp = mp->oldp;
+  mp->oldp = nullptr;
+  pstatus expected = pstatus::syscall;
+  if (!pp->stop.load(std::memory_order_relaxed) &&
+      pp->status.compare_exchange_strong(expected, pstatus::running, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+    pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
+    pp->mp = mp;
+    mp->pp = pp;
+    casgstatus(gp, gstatus::syscall, gstatus::running);
+    return;
+  }
+  mp->commit = {commit_exitsyscall, gp, nullptr};
+  leave(mp, gp, nullptr, false);
+}
+
+}  // namespace gofer::sched

@@ -1,0 +1,111 @@
+// sysmon: a thread without a P that looks after what nobody else does: Ps held by threads in long system calls, a poller that no
+// worker had time for, memory of unused stacks. It sleeps 20 us between looks, up to 10 ms when nothing happens (Go's numbers), and
+// for good when every P is idle.
+#include <unistd.h>
+
+#include <mutex>
+
+#include "sched/clock.hpp"
+#include "sched/netpoll.hpp"
+#include "sched/schedule.hpp"
+#include "sched/stack.hpp"
+
+namespace gofer::sched {
+
+namespace {
+
+constexpr std::int64_t us = 1'000;
+constexpr std::int64_t ms = 1'000'000;
+constexpr std::int64_t second = 1'000'000'000;
+
+// Takes the Ps of threads that have been in a blocking call for a whole look; returns how many.
+int retake(schedt* s, std::int64_t now) {
+  int n = 0;
+  const std::int32_t nallp = s->nallp.load(std::memory_order_acquire);
+  for (std::int32_t i = 0; i < nallp; i++) {
+    p* pp = s->allp[i];
+    if (pp->status.load(std::memory_order_acquire) != pstatus::syscall) continue;
+    const std::uint32_t tick = pp->syscalltick.load(std::memory_order_relaxed);
+    if (pp->sysmon_syscalltick != tick) {
+      pp->sysmon_syscalltick = tick;
+      pp->sysmon_syscallwhen = now;
+      continue;
+    }
+    // No work of its own and others idle or looking: leave it, for up to 10 ms (it cannot stay for ever, or sysmon could never sleep).
+    if (pp->rq.empty() && s->nmspinning.load(std::memory_order_relaxed) + s->npidle.load(std::memory_order_relaxed) > 0 &&
+        pp->sysmon_syscallwhen + 10 * ms > now && !pp->stop.load(std::memory_order_relaxed)) {
+      continue;
+    }
+    pstatus expected = pstatus::syscall;
+    // acquire; pairs with the store in entersyscall
+    if (!pp->status.compare_exchange_strong(expected, pstatus::idle, std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
+    n++;
+    pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
+    handoffp(s, pp);
+  }
+  return n;
+}
+
+void poll_if_forgotten(schedt* s, std::int64_t now) {
+  std::int64_t last = s->lastpoll.load(std::memory_order_relaxed);
+  if (last == 0 || last + 10 * ms > now || !netpoll_any_waiters()) return;
+  if (!s->lastpoll.compare_exchange_strong(last, now, std::memory_order_seq_cst, std::memory_order_relaxed)) return;
+  injectglist(s, nullptr, netpoll(0));
+}
+
+// Sleeps while every P is idle. True: something may have happened; false: a second went by.
+bool sleep_while_idle(schedt* s, bool scavenge_pending) {
+  {
+    const std::lock_guard hold(s->lock);
+    if (s->npidle.load(std::memory_order_relaxed) != s->nprocs.load(std::memory_order_relaxed)) return true;
+    if (s->stopping.load(std::memory_order_relaxed)) return true;
+    s->sysmon_note.clear();
+    s->sysmon_waits.store(true, std::memory_order_seq_cst);
+  }
+  bool woken = true;
+  if (scavenge_pending) {
+    woken = s->sysmon_note.sleep_for(second);
+  } else {
+    s->sysmon_note.sleep();
+  }
+  s->sysmon_waits.store(false, std::memory_order_seq_cst);
+  return woken;
+}
+
+}  // namespace
+
+void wake_sysmon(schedt* s) {
+  if (s->sysmon_waits.exchange(false, std::memory_order_seq_cst)) s->sysmon_note.wakeup();
+}
+
+void* sysmon_main(void* arg) {
+  auto* s = static_cast<schedt*>(arg);
+  s->sysmon_tid.store(static_cast<std::uint32_t>(::gettid()), std::memory_order_relaxed);
+  note nap;
+  std::int64_t delay = 20 * us;
+  int idle = 0;
+  std::int64_t last_scavenge = nanotime();
+  bool scavenge_pending = true;
+  while (!s->stopping.load(std::memory_order_acquire)) {
+    if (idle == 0) {
+      delay = 20 * us;
+    } else if (idle > 50) {
+      delay = delay * 2 > 10 * ms ? 10 * ms : delay * 2;
+    }
+    nap.clear();
+    nap.sleep_for(delay);
+    if (idle > 60 && s->npidle.load(std::memory_order_relaxed) == s->nprocs.load(std::memory_order_relaxed)) {
+      if (sleep_while_idle(s, scavenge_pending)) idle = 0;
+    }
+    const std::int64_t now = nanotime();
+    if (now - last_scavenge >= second) {
+      last_scavenge = now;
+      scavenge_pending = scavenge();
+    }
+    poll_if_forgotten(s, now);
+    idle = retake(s, now) > 0 ? 0 : idle + 1;
+  }
+  return nullptr;
+}
+
+}  // namespace gofer::sched

@@ -1,0 +1,51 @@
+#include "sched/timer.hpp"
+
+#include "sched/proc.hpp"
+#include "sched/schedule.hpp"
+
+namespace gofer::sched {
+
+namespace {
+
+struct place {
+  schedt* s;
+  timerheap* heap;
+};
+
+// The current P's heap; on threads without one, the first P's, which somebody always watches.
+place heap_here() {
+  const m* mp = getm();
+  if (mp->pp != nullptr) return {mp->pp->sched, &mp->pp->timers};
+  schedt* s = the_sched.load(std::memory_order_acquire);
+  if (s == nullptr) s = sched_start({});
+  return {s, &s->allp[0]->timers};
+}
+
+}  // namespace
+
+void timer_start(timer* t, std::int64_t when, std::int64_t period) {
+  GOFER_CHECK(t->heap.load(std::memory_order_relaxed) == nullptr, "timer_start: timer is armed");
+  if (when < 0) when = never - 1;  // the caller's sum overflowed
+  const place at = heap_here();
+  if (at.heap->add(t, when, period)) wake_netpoller(at.s, when);
+}
+
+bool timer_stop(timer* t) {
+  // A timer moves between heaps only through its owner's resets, which the owner serializes with this.
+  timerheap* heap = t->heap.load(std::memory_order_acquire);
+  return heap != nullptr && heap->remove(t);
+}
+
+bool timer_reset(timer* t, std::int64_t when, std::int64_t period) {
+  if (when < 0) when = never - 1;
+  timerheap* heap = t->heap.load(std::memory_order_acquire);
+  bool earliest = false;
+  if (heap != nullptr && heap->move(t, when, period, &earliest)) {
+    if (earliest) wake_netpoller(heap_here().s, when);
+    return true;
+  }
+  timer_start(t, when, period);
+  return false;
+}
+
+}  // namespace gofer::sched

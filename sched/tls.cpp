@@ -1,0 +1,8 @@
+#include "sched/tls.hpp"
+
+#include <cstddef>
+
+constinit thread_local gofer::sched::tls_block gofer_tls{};
+
+// gofer/detail/tls.hpp reads `raises` at offset 8 without seeing this type.
+static_assert(offsetof(gofer::sched::tls_block, mp) == 0 && offsetof(gofer::sched::tls_block, raises) == 8);

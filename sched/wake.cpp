@@ -1,0 +1,199 @@
+// Idle Ms and Ps, and the wake-up protocol.
+//
+// The problem: a worker that finds nothing must sleep (an idle process uses no CPU), and work made at that moment must not be
+// missed. Waking somebody at every ready would cost a system call each; waking nobody leaves cores idle.
+//
+// The rule is Go's (proc.go, "Worker thread parking/unparking"): at least one worker looks for work ("spins", it holds a P and
+// runs no goroutine) whenever there is an idle P and somebody just made work. nmspinning counts them.
+//   - Who makes work: publish it, then, if nobody spins and a P is idle, wake one worker, which starts out spinning.
+//   - Who spins and finds work: stop spinning; if it was the last, wake another (there may be more work).
+//   - Who spins and finds nothing: give the P up, stop spinning, then look at all queues once more.
+// Why no work is missed: publishing is a seq_cst write W (the exchange of runnext, the count of the global queue, or, after a push to a
+// ring, a read-modify-write of nmspinning), followed by reads of nmspinning and npidle. Giving up is seq_cst writes of npidle
+// and nmspinning, followed by reads of the queues. In the one order of these operations either W comes before the spinner's
+// last look, which then finds the work, or the maker's reads come after the spinner's writes, and the maker wakes somebody. With the ring the two
+// meet at nmspinning itself: one of the two read-modify-writes comes first, and the other sees what was done before it.
+#include <mutex>
+
+#include "sched/clock.hpp"
+#include "sched/netpoll.hpp"
+#include "sched/newm.hpp"
+#include "sched/schedule.hpp"
+#include "sched/stack.hpp"
+
+namespace gofer::sched {
+
+void pidleput_locked(schedt* s, p* pp) {
+  pp->status.store(pstatus::idle, std::memory_order_release);
+  pp->link = s->pidle;
+  s->pidle = pp;
+  s->npidle.fetch_add(1, std::memory_order_seq_cst);
+}
+
+p* pidleget_locked(schedt* s) {
+  while (p* pp = s->pidle) {
+    s->pidle = pp->link;
+    s->npidle.fetch_sub(1, std::memory_order_seq_cst);
+    if (!pp->stop.load(std::memory_order_relaxed)) return pp;
+    pp->status.store(pstatus::dead, std::memory_order_release);
+  }
+  return nullptr;
+}
+
+void acquirep(m* mp, p* pp) {
+  GOFER_CHECK(mp->pp == nullptr && pp->mp == nullptr, "acquirep: P already in use");
+  pp->status.store(pstatus::running, std::memory_order_release);
+  pp->mp = mp;
+  mp->pp = pp;
+}
+
+p* releasep(m* mp) {
+  p* pp = mp->pp;
+  GOFER_CHECK(pp != nullptr && pp->mp == mp, "releasep: not this M's P");
+  pp->mp = nullptr;
+  mp->pp = nullptr;
+  return pp;
+}
+
+void wakep(schedt* s) {
+  std::int32_t none = 0;
+  if (s->nmspinning.load(std::memory_order_seq_cst) != 0) return;
+  if (!s->nmspinning.compare_exchange_strong(none, 1, std::memory_order_seq_cst, std::memory_order_relaxed)) return;
+  p* pp = nullptr;
+  {
+    const std::lock_guard hold(s->lock);
+    if (!s->stopping.load(std::memory_order_relaxed)) pp = pidleget_locked(s);
+  }
+  if (pp == nullptr) {
+    s->nmspinning.fetch_sub(1, std::memory_order_seq_cst);
+    return;
+  }
+  startm(s, pp, true);
+}
+
+void startm(schedt* s, p* pp, bool spinning) {
+  s->lock.lock();
+  if (m* mp = s->midle) {
+    s->midle = mp->schedlink;
+    s->nmidle--;
+    mp->spinning = spinning;
+    mp->nextp = pp;
+    s->lock.unlock();
+    mp->park.wakeup();
+    return;
+  }
+  s->nm++;  // counted before it exists, so that checkdead does not miss it
+  s->lock.unlock();
+  if (newm(s, pp, spinning)) return;
+  // No thread to be had. The workers that exist go on; the P waits for one of them.
+  const std::lock_guard hold(s->lock);
+  s->nm--;
+  if (spinning) s->nmspinning.fetch_sub(1, std::memory_order_seq_cst);
+  if (s->nm == 0) {
+    fatal("cannot create the first worker thread: out of threads or memory (see ulimit -u and the cgroup's pids.max)");
+  }
+  pidleput_locked(s, pp);
+}
+
+namespace {
+
+// Asleep until somebody hands over a P; false: the run is over. The note is clear but between a wake-up and the end of this.
+bool wait_for_p(m* mp) {
+  mp->park.sleep();
+  mp->park.clear();
+  p* pp = mp->nextp;
+  mp->nextp = nullptr;
+  if (pp == nullptr) return false;
+  acquirep(mp, pp);
+  return true;
+}
+
+}  // namespace
+
+bool stopm(m* mp) {
+  schedt* s = mp->sched;
+  {
+    const std::lock_guard hold(s->lock);
+    if (s->stopping.load(std::memory_order_relaxed)) return false;
+    mp->schedlink = s->midle;
+    s->midle = mp;
+    s->nmidle++;
+    checkdead_locked(s);
+  }
+  return wait_for_p(mp);
+}
+
+bool stoplockedm(m* mp) {
+  schedt* s = mp->sched;
+  if (mp->pp != nullptr) handoffp(s, releasep(mp));
+  {
+    const std::lock_guard hold(s->lock);
+    if (s->stopping.load(std::memory_order_relaxed)) return false;
+    s->nmidlelocked++;
+    checkdead_locked(s);
+  }
+  return wait_for_p(mp);
+}
+
+bool startlockedm(m* mp, g* gp) {
+  schedt* s = mp->sched;
+  m* owner = gp->lockedm;
+  {
+    const std::lock_guard hold(s->lock);
+    s->nmidlelocked--;
+  }
+  owner->nextp = releasep(mp);
+  owner->park.wakeup();
+  return stopm(mp);
+}
+
+void retire(m* mp) {
+  schedt* s = mp->sched;
+  p* pp = releasep(mp);
+  // On the end of a run these goroutines are never scheduled again, so that it does not matter where they are.
+  if (!s->stopping.load(std::memory_order_relaxed)) {
+    while (g* gp = pp->rq.take_next()) s->global.push(gp);
+    while (g* gp = pp->rq.pop()) s->global.push(gp);
+  }
+  gfpurge(pp);
+  if (hooks.release_pool != nullptr) hooks.release_pool(pp);
+  pp->status.store(pstatus::dead, std::memory_order_release);
+  if (s->global.size() > 0) wakep(s);
+}
+
+void handoffp(schedt* s, p* pp) {
+  const bool busy = !pp->rq.empty() || s->global.size() > 0;
+  if (busy && !pp->stop.load(std::memory_order_relaxed)) {
+    startm(s, pp, false);
+    return;
+  }
+  std::int32_t none = 0;
+  if (s->nmspinning.load(std::memory_order_seq_cst) + s->npidle.load(std::memory_order_seq_cst) == 0 &&
+      s->nmspinning.compare_exchange_strong(none, 1, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+    startm(s, pp, true);
+    return;
+  }
+  s->lock.lock();
+  if (s->global.size() > 0 && !pp->stop.load(std::memory_order_relaxed)) {
+    s->lock.unlock();
+    startm(s, pp, false);
+    return;
+  }
+  const std::int64_t when = pp->timers.first_when();
+  pidleput_locked(s, pp);
+  s->lock.unlock();
+  // Nobody may be watching this P's timers now.
+  if (when != never) wake_netpoller(s, when);
+}
+
+void wake_netpoller(schedt* s, std::int64_t when) {
+  if (s->lastpoll.load(std::memory_order_seq_cst) == 0) {
+    const std::int64_t until = s->polluntil.load(std::memory_order_seq_cst);
+    if (until == 0 || until > when) netpoll_break();
+  } else if (s->npidle.load(std::memory_order_seq_cst) != 0) {
+    // Nobody blocks in the poller: let somebody look, who will block there until `when`.
+    wakep(s);
+  }
+}
+
+}  // namespace gofer::sched
