@@ -1,0 +1,157 @@
+// A deferred function with its arguments, and the records that defer_list keeps them in.
+#pragma once
+
+#include <gofer/detail/boundary.hpp>
+#include <gofer/panic.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <new>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace gofer {
+
+class defer_list;
+
+namespace detail {
+
+/// Go's `defer recover()`: recovers, as recover called by the deferred function itself would.
+void deferred_recover();
+
+[[noreturn]] void panic_nil_function();
+
+template <class F>
+inline constexpr bool is_gorecover = std::is_same_v<F, decltype(&::gofer::recover)>;
+
+template <class F, class... Args>
+class deferred_call {
+ public:
+  template <class G, class... A>
+  explicit deferred_call(G&& f, A&&... args) : f_(std::forward<G>(f)), args_(std::forward<A>(args)...) {
+    if constexpr (!is_gorecover<F>) {
+      static_assert(std::is_invocable_v<F, Args...>, "gofer::defer: the function cannot be called with these arguments");
+    }
+  }
+
+  /// The scope ends normally: recover() has nothing to recover, so that everything may be inlined here.
+  void run() {
+    if constexpr (is_gorecover<F>) {
+      return;
+    } else if constexpr (std::is_nothrow_invocable_v<F, Args...>) {
+      invoke(std::index_sequence_for<Args...>{});
+    } else {
+      try {
+        invoke(std::index_sequence_for<Args...>{});
+      } catch (boundary_tag&) {
+        landed();
+      }
+    }
+  }
+
+  using function = void (*)(void* self);
+
+  /// What the unwinding calls: the deferred function, directly and out of line.
+  static constexpr function thunk() { return thunk_of(std::index_sequence_for<Args...>{}); }
+
+ private:
+  template <std::size_t... I>
+  void invoke(std::index_sequence<I...>) {
+    check();
+    std::invoke(std::forward<F>(f_), std::forward<Args>(std::get<I>(args_))...);
+  }
+
+  template <std::size_t... I>
+  static constexpr function thunk_of(std::index_sequence<I...>) {
+    if constexpr (is_gorecover<F>) {
+      return [](void*) { deferred_recover(); };
+    } else if constexpr (std::is_member_function_pointer_v<F>) {
+      return &call_member<I...>;
+    } else {
+      return &call<I...>;
+    }
+  }
+
+  template <std::size_t... I>
+  GOFER_THUNK static void call(void* arg) {
+    auto* self = static_cast<deferred_call*>(arg);
+    self->check();
+    static_cast<F&&>(self->f_)(static_cast<Args&&>(std::get<I>(self->args_))...);
+  }
+
+  template <std::size_t First, std::size_t... I>
+  GOFER_THUNK static void call_member(void* arg) {
+    auto* self = static_cast<deferred_call*>(arg);
+    auto& object = std::get<First>(self->args_);
+    using object_type = std::remove_cvref_t<decltype(object)>;
+    if constexpr (requires { (object.*(self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...); }) {
+      (object.*(self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...);
+    } else if constexpr (requires { (static_cast<object_type&&>(object).*(self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...); }) {
+      (static_cast<object_type&&>(object).*(self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...);
+    } else if constexpr (requires { object.get(); ((object.get()).*(self->f_)); }) {
+      (object.get().*(self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...);
+    } else {
+      ((*object).*(self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...);
+    }
+  }
+
+  // A null function pointer or an empty std::function is a nil dereference when it is called.
+  void check() const {
+    if constexpr (std::is_pointer_v<F> || requires(const F& f) { f.target_type(); }) {
+      if (f_ == nullptr) [[unlikely]] {
+        panic_nil_function();
+      }
+    }
+  }
+
+  [[no_unique_address]] F f_;
+  [[no_unique_address]] std::tuple<Args...> args_;
+};
+
+/// How a record's closure is handled; one constant per type of closure.
+struct defer_ops {
+  void (*run)(void* closure);
+  void (*thunk)(void* closure);
+  void (*destroy)(void* closure) noexcept;
+  std::size_t offset;  // of the closure in the record
+  std::size_t size;    // of the record
+  std::size_t align;
+};
+
+/// Go's _defer: a record of defer_list. The closure follows.
+struct alignas(16) _defer {
+  _defer* link;
+  const defer_ops* ops;
+};
+static_assert(sizeof(_defer) == 16);
+
+inline constexpr std::size_t inline_record_size = 64;
+
+/// A record for such a closure: from the P's pool, from the heap if it is larger than the pool's. Throws std::bad_alloc.
+_defer* newdefer(const defer_ops* ops);
+void freedefer(_defer* d) noexcept;
+
+[[noreturn]] void push_while_running();
+void run_defers(defer_list& list);
+
+struct defer_list_runner;
+
+template <class Call>
+inline constexpr std::size_t closure_offset = (sizeof(_defer) + alignof(Call) - 1) / alignof(Call) * alignof(Call);
+
+template <class Call>
+inline constexpr defer_ops ops_of = {
+    [](void* closure) { static_cast<Call*>(closure)->run(); },
+    Call::thunk(),
+    [](void* closure) noexcept { std::destroy_at(static_cast<Call*>(closure)); },
+    closure_offset<Call>,
+    closure_offset<Call> + sizeof(Call),
+    alignof(Call) > alignof(_defer) ? alignof(Call) : alignof(_defer),
+};
+
+inline void* closure_of(_defer* d) { return reinterpret_cast<std::byte*>(d) + d->ops->offset; }
+
+}  // namespace detail
+}  // namespace gofer

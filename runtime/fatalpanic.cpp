@@ -1,0 +1,159 @@
+// Reports: what ends the process when a panic is recovered by nobody, when it meets noexcept, when the runtime gives
+// up.
+#include <cxxabi.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <gofer/panic.hpp>
+
+#include "runtime/hooks.hpp"
+#include "runtime/knobs.hpp"
+#include "runtime/panic.hpp"
+#include "runtime/traceback.hpp"
+#include "sched/fatal.hpp"
+#include "sched/park.hpp"
+#include "sched/traceback.hpp"
+
+namespace gofer::runtime {
+
+namespace {
+
+const char* signal_text(int sig) {
+  switch (sig) {
+    case SIGSEGV:
+      return "SIGSEGV: segmentation violation";
+    case SIGBUS:
+      return "SIGBUS: bus error";
+    case SIGFPE:
+      return "SIGFPE: floating-point exception";
+    default:
+      return "signal";
+  }
+}
+
+// Go indents the lines of a value that has several, so that the chain stays readable.
+void append_indented(std::string& out, const std::string& text) {
+  for (const char c : text) {
+    out += c;
+    if (c == '\n') out += '\t';
+  }
+}
+
+[[noreturn]] void die() {
+  if (get_traceback_level() == traceback_level::crash) {
+    ::signal(SIGABRT, SIG_DFL);
+    std::abort();
+  }
+  ::_exit(2);
+}
+
+void append_running(std::string& out, const sched::g* gp, void* const* pcs, int n) {
+  out += "\n" + goroutine_header(gp, "running") + format_frames(pcs, n, true);
+  append_created_by(out, gp);
+}
+
+}  // namespace
+
+void printpanics(std::string& out, const _panic* p) {
+  if (p->link != nullptr) {
+    printpanics(out, p->link);
+    if (!p->link->goexit) out += '\t';
+  }
+  if (p->goexit) return;
+  out += "panic: ";
+  append_indented(out, p->data->text());
+  if (p->recovered) out += " [recovered]";
+  out += '\n';
+}
+
+std::string panic_report(const sched::g* gp) {
+  std::string out;
+  printpanics(out, gp->_panic);
+  const detail::panic_data& data = *gp->_panic->data;
+  if (data.sig != 0) {
+    char line[160];
+    std::snprintf(line, sizeof line, "[signal %s code=%#x addr=%#lx pc=%#lx]\n", signal_text(data.sig),
+                  static_cast<unsigned>(data.sig_code), reinterpret_cast<unsigned long>(data.sig_addr),
+                  reinterpret_cast<unsigned long>(data.sig_pc));
+    out += line;
+  }
+  return out;
+}
+
+void fatalpanic(sched::g* gp) {
+  // The values' texts may run user code, which may panic in turn: before anything is promised to the terminal.
+  std::string out = panic_report(gp);
+  sched::begin_report();
+  std::fflush(nullptr);
+  const traceback_level level = get_traceback_level();
+  if (level != traceback_level::none) {
+    const std::vector<void*>& pcs = gp->_panic->data->pcs;
+    append_running(out, gp, pcs.data(), static_cast<int>(pcs.size()));
+    if (level != traceback_level::single) out += all_goroutines(gp);
+  }
+  sched::write_err(out.c_str());
+  die();
+}
+
+void print_traceback(sched::g* gp, bool all) {
+  const traceback_level level = get_traceback_level();
+  if (level == traceback_level::none) return;
+  std::string out;
+  if (gp != nullptr) {
+    void* pcs[sched::max_traceback];
+    const int n = sched::callers(pcs, sched::max_traceback, 2);
+    append_running(out, gp, pcs, n);
+  }
+  if (all || level != traceback_level::single) out += all_goroutines(gp);
+  sched::write_err(out.c_str());
+  if (level == traceback_level::crash) die();
+}
+
+void on_terminate() {
+  sched::m* mp = sched::getm_or_null();
+  sched::g* gp = mp == nullptr ? nullptr : mp->curg;
+  vehicle* v = gp == nullptr ? nullptr : in_flight(gp);
+  std::string out;
+  const char* why = nullptr;
+  if (v != nullptr && riding(gp, v) != nullptr && !gp->_panic->goexit) {
+    out = panic_report(gp);
+    why = "panic cannot unwind: a noexcept function or a destructor is in its way\n";
+  } else if (v != nullptr) {
+    why = "goexit cannot unwind: a noexcept function or a destructor is in its way\n";
+  } else if (const std::type_info* type = abi::__cxa_current_exception_type()) {
+    out = std::string("terminate: an exception of type ") + detail::text_of_type(*type) + " cannot unwind";
+    try {
+      throw;
+    } catch (const std::exception& e) {
+      out += std::string(": ") + e.what();
+    } catch (...) {
+    }
+    out += "\n";
+    why = "std::terminate called: an exception met noexcept, left a destructor, or had no handler\n";
+  } else {
+    why = "std::terminate called\n";
+  }
+  sched::begin_report();
+  std::fflush(nullptr);
+  out += std::string("fatal error: ") + why;
+  if (get_traceback_level() != traceback_level::none && gp != nullptr) {
+    void* pcs[sched::max_traceback];
+    const int n = sched::callers(pcs, sched::max_traceback, 1);
+    append_running(out, gp, pcs, n);
+  }
+  sched::write_err(out.c_str());
+  die();
+}
+
+}  // namespace gofer::runtime
+
+namespace gofer::detail {
+
+std::string panic_stack(const panic_data& data) {
+  return runtime::format_frames(data.pcs.data(), static_cast<int>(data.pcs.size()), true);
+}
+
+}  // namespace gofer::detail

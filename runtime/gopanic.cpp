@@ -1,0 +1,204 @@
+// gopanic, Goexit: making a panic and setting out.
+#include <cxxabi.h>
+#include <unwind.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <gofer/panic.hpp>
+#include <gofer/runtime.hpp>
+
+#include "runtime/panic.hpp"
+#include "sched/config.hpp"
+#include "sched/fatal.hpp"
+#include "sched/park.hpp"
+#include "sched/tls.hpp"
+#include "sched/traceback.hpp"
+
+#if GOFER_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace gofer::runtime {
+
+std::atomic<std::uint32_t> running_panic_defers{0};
+
+namespace {
+
+/// The exception object of a vehicle. Native, so that the C++ runtime treats it as its own: with a foreign class
+/// libstdc++ calls std::terminate as soon as a panic is recovered inside somebody's catch block.
+struct panic_in_flight {
+  vehicle* v;
+};
+
+void let_go(vehicle* v) {
+  // acq_rel: the last one to let go frees what the others wrote
+  if (v->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete v;
+}
+
+// A handler has ended and nobody keeps the exception. Maybe on another goroutine, if an exception_ptr went there: so it
+// only marks.
+void exception_destroyed(void* object) {
+  vehicle* v = static_cast<panic_in_flight*>(object)->v;
+  v->exception_gone.store(true, std::memory_order_release);
+  let_go(v);
+}
+
+_Unwind_Exception* unwind_header(void* object) { return static_cast<_Unwind_Exception*>(object) - 1; }
+
+// Called before each frame is unwound.
+_Unwind_Reason_Code at_frame(int, _Unwind_Action actions, _Unwind_Exception_Class, _Unwind_Exception*,
+                             _Unwind_Context* context, void* arg) {
+  auto* v = static_cast<vehicle*>(arg);
+  if ((actions & _UA_END_OF_STACK) == 0) return _URC_NO_REASON;
+  // A plain thread's stack is at its end, and no func was in the way.
+  (void)context;
+  sched::g* gp = v->gp;
+  const _panic* p = riding(gp, v);
+  if (p == nullptr) fatal("recover on a thread that has no gofer::func to return to");
+  if (p->goexit) fatal("goexit on a thread that is no goroutine");
+  fatalpanic(gp);
+}
+
+void check_may_panic(const sched::m* mp) {
+  if (!mp->plain && mp->curg == &mp->g0) sched::throw_("panic on system stack", __FILE__, __LINE__);
+  if (mp->locks != 0) sched::throw_("panic holding locks", __FILE__, __LINE__);
+}
+
+_panic* new_panic(sched::g* gp, detail::panic_ref data) {
+  auto* p = new _panic;
+  p->data = std::move(data);
+  p->link = gp->_panic;
+  return p;
+}
+
+}  // namespace
+
+const std::type_info& vehicle_type() { return typeid(panic_in_flight); }
+
+vehicle* vehicle_of_exception(void* exception_object) { return static_cast<panic_in_flight*>(exception_object)->v; }
+
+sched::eh_globals* eh() { return sched::getm()->eh; }
+
+void pop_vehicle(sched::g* gp, vehicle* v) {
+  for (vehicle** link = &gp->vehicles; *link != nullptr; link = &(*link)->link) {
+    if (*link != v) continue;
+    *link = v->link;
+    let_go(v);
+    return;
+  }
+}
+
+[[noreturn]] void set_out(sched::g* gp, _panic* p) {
+  sched::eh_globals* e = eh();
+  vehicle* const old = p->on;
+
+  void* object = abi::__cxa_allocate_exception(sizeof(panic_in_flight));
+  auto* v = new vehicle;
+  ::new (object) panic_in_flight{v};
+  auto* header = abi::__cxa_init_primary_exception(object, const_cast<std::type_info*>(&typeid(panic_in_flight)),
+                                                   exception_destroyed);
+  // The reference count comes first in __cxa_refcounted_exception; __cxa_throw would set it.
+  const int one = 1;
+  std::memcpy(static_cast<void*>(header), &one, sizeof one);
+  v->refs.store(2, std::memory_order_relaxed);
+  v->gp = gp;
+  v->forced = true;
+  v->exception = object;
+  v->data = p->data;
+  v->depth = ++e->uncaught_exceptions;
+  v->id = ++sched::tls()->raises;
+  v->link = gp->vehicles;
+  gp->vehicles = v;
+  p->on = v;
+  // Older ones that rode with it change vehicles too.
+  if (old != nullptr) {
+    for (_panic* q = p->link; q != nullptr && q->on == old; q = q->link) q->on = v;
+    let_go(old);
+  }
+#if GOFER_ASAN
+  __asan_handle_no_return();
+#endif
+  _Unwind_ForcedUnwind(unwind_header(object), at_frame, v);
+  fatal(
+      "panic: a frame on the stack has no unwind information (compiled with -fno-exceptions and "
+      "-fno-asynchronous-unwind-tables?)");
+}
+
+void gopanic_at(detail::panic_ref data) {
+  sched::m* mp = sched::getm();
+  check_may_panic(mp);
+  sched::g* gp = mp->curg;
+  forget_swallowed(gp, mp->eh->uncaught_exceptions);
+  drop_orphans(gp);
+  forget_rethrown(gp);
+  if (data->pcs.empty()) {
+    void* pcs[sched::max_traceback];
+    const int n = sched::callers(pcs, sched::max_traceback, 1);
+    data->pcs.assign(pcs, pcs + n);
+  }
+  _panic* p = new_panic(gp, std::move(data));
+  gp->_panic = p;
+  running_panic_defers.fetch_add(1, std::memory_order_relaxed);
+  set_out(gp, p);
+}
+
+void panic_runtime_error(const char* text) { detail::gopanic(detail::make_panic_data(runtime_error(text))); }
+
+void panic_plain_error(const char* text) { detail::gopanic(detail::make_panic_data(runtime_error(text))); }
+
+void fatal(const char* text) { sched::fatal(text); }
+
+}  // namespace gofer::runtime
+
+namespace gofer {
+
+void goexit() {
+  sched::m* mp = sched::getm();
+  if (mp->plain) runtime::fatal("goexit on a thread that is no goroutine");
+  runtime::check_may_panic(mp);
+  sched::g* gp = mp->curg;
+  runtime::forget_swallowed(gp, mp->eh->uncaught_exceptions);
+  runtime::drop_orphans(gp);
+  runtime::_panic* p = runtime::new_panic(gp, {});
+  p->goexit = true;
+  gp->_panic = p;
+  runtime::set_out(gp, p);
+}
+
+void panic(const char* text) {
+  if (text == nullptr) panic(nullptr);
+  detail::gopanic(detail::make_panic_data(std::string(text)));
+}
+
+void panic(std::string_view text) { detail::gopanic(detail::make_panic_data(std::string(text))); }
+
+void panic(std::nullptr_t) { detail::panic_nil(); }
+
+void panic(const panic_value& again) {
+  if (!again) panic(nullptr);
+  detail::gopanic(again.data());
+}
+
+namespace detail {
+
+void panic_nil() {
+  gopanic(make_panic_data(runtime_error("panic called with nil argument (use GODEBUG=panicnil=1 to disable)")));
+}
+
+void gopanic(panic_ref data) { runtime::gopanic_at(std::move(data)); }
+
+void panic_index(long long index, unsigned long long length) {
+  const std::string text = index < 0 ? "runtime error: index out of range [" + std::to_string(index) + "]"
+                                     : "runtime error: index out of range [" + std::to_string(index) +
+                                           "] with length " + std::to_string(length);
+  runtime::panic_runtime_error(text.c_str());
+}
+
+void panic_nil_function() {
+  runtime::panic_runtime_error("runtime error: invalid memory address or nil pointer dereference");
+}
+
+panic_box::~panic_box() = default;
+
+}  // namespace detail
+}  // namespace gofer

@@ -1,0 +1,91 @@
+#include "runtime/knobs.hpp"
+
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "runtime/traceback.hpp"
+#include "sched/config.hpp"
+
+namespace gofer::runtime {
+
+namespace {
+
+std::atomic<traceback_level> level{traceback_level::single};
+
+struct level_name {
+  const char* name;
+  traceback_level value;
+};
+// The digits are Go's GOTRACEBACK=0, 1, 2.
+constexpr std::array<level_name, 8> level_names = {{{"none", traceback_level::none},
+                                                    {"single", traceback_level::single},
+                                                    {"all", traceback_level::all},
+                                                    {"system", traceback_level::system},
+                                                    {"crash", traceback_level::crash},
+                                                    {"0", traceback_level::none},
+                                                    {"1", traceback_level::all},
+                                                    {"2", traceback_level::system}}};
+
+[[noreturn]] void bad_knob(const char* name, const char* value, const char* wanted) {
+  std::fprintf(stderr, "gofer: %s=%s: want %s\n", name, value, wanted);
+  std::exit(2);
+}
+
+// A whole number in [least, most], or the end of the process. 0 when the variable is unset or empty.
+long long number(const char* name, long long least, long long most, const char* wanted) {
+  const char* value = std::getenv(name);
+  if (value == nullptr || *value == 0) return 0;
+  long long n = 0;
+  const char* end = value + std::strlen(value);
+  const auto [stop, err] = std::from_chars(value, end, n);
+  if (err != std::errc() || stop != end || n < least || n > most) bad_knob(name, value, wanted);
+  return n;
+}
+
+traceback_level parse_level(const char* name, const char* value) {
+  for (const level_name& l : level_names) {
+    if (std::string_view(value) == l.name) return l.value;
+  }
+  bad_knob(name, value, "none, single, all, system or crash");
+}
+
+}  // namespace
+
+knobs read_knobs(const options& o) {
+  knobs k;
+  if (o.maxprocs < 0 || o.maxprocs > sched::max_procs) {
+    bad_knob("options.maxprocs", std::to_string(o.maxprocs).c_str(),
+             "a number of workers from 1 to 1024, or 0 for the default");
+  }
+  k.maxprocs = o.maxprocs;
+  if (k.maxprocs == 0)
+    k.maxprocs = static_cast<int>(number("GOFER_MAXPROCS", 1, sched::max_procs, "a number of workers from 1 to 1024"));
+  k.stack_size = o.stack_size;
+  if (k.stack_size == 0) {
+    k.stack_size = static_cast<std::size_t>(number("GOFER_STACK", static_cast<long long>(sched::min_stack_size),
+                                                   static_cast<long long>(sched::max_stack_size),
+                                                   "a stack size in bytes from 16384 to 1073741824"));
+  }
+  const char* env = std::getenv("GOFER_TRACEBACK");
+  if (o.traceback != nullptr) {
+    k.traceback = parse_level("options.traceback", o.traceback);
+  } else if (env != nullptr && *env != 0) {
+    k.traceback = parse_level("GOFER_TRACEBACK", env);
+  }
+  return k;
+}
+
+void set_traceback_level(traceback_level l) {
+  level.store(l, std::memory_order_relaxed);
+  show_runtime(l >= traceback_level::system);
+}
+
+traceback_level get_traceback_level() { return level.load(std::memory_order_relaxed); }
+
+}  // namespace gofer::runtime

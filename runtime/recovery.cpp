@@ -1,0 +1,295 @@
+// recover, and what happens where an unwinding lands.
+#include <cxxabi.h>
+#include <unwind.h>
+
+#include <gofer/detail/deferred_call.hpp>
+#include <gofer/panic.hpp>
+
+#include "runtime/panic.hpp"
+#include "sched/config.hpp"
+#include "sched/fatal.hpp"
+#include "sched/park.hpp"
+#include "sched/tls.hpp"
+
+namespace gofer::runtime {
+
+namespace {
+
+// The head of the C++ runtime's exception header (Itanium C++ ABI, __cxa_exception): only the link between caught
+// exceptions is of interest, and where it lies before the thrown object.
+struct cxa_exception {
+  std::type_info* type;
+  void (*destructor)(void*);
+  void* unexpected_handler;
+  void* terminate_handler;
+  cxa_exception* next_caught;
+  int handler_count;
+  int handler_switch_value;
+  const unsigned char* action_record;
+  const unsigned char* language_specific_data;
+  void* catch_temp;
+  void* adjusted_ptr;
+  _Unwind_Exception unwind_header;
+};
+
+// Whether somebody's handler for v is still being executed.
+bool in_handler(const vehicle* v) {
+  if (!v->forced || v->exception_gone.load(std::memory_order_acquire)) return false;
+  const cxa_exception* mine = static_cast<const cxa_exception*>(v->exception) - 1;
+  for (auto* c = static_cast<const cxa_exception*>(eh()->caught_exceptions); c != nullptr; c = c->next_caught) {
+    if (c == mine) return true;
+  }
+  return false;
+}
+
+struct land_request {
+  vehicle* v;
+  landing decision;
+};
+
+// On the system stack: Go's recovery.
+void recovery(sched::g* gp, void* arg) {
+  auto* request = static_cast<land_request*>(arg);
+  vehicle* v = request->v;
+  _panic* p = riding(gp, v);
+  if (p == nullptr) {
+    pop_vehicle(gp, v);
+    request->decision = landing::resume;
+    return;
+  }
+  bool goexit_below = false;
+  for (const _panic* q = p; q != nullptr && q->on == v; q = q->link) goexit_below = goexit_below || q->goexit;
+  const bool is_exception = !p->goexit && p->data->exception != nullptr;
+  if (v->forced && (!is_exception || goexit_below)) {
+    // A Goexit goes on to the goroutine's entry whatever rides with it.
+    request->decision = landing::rethrow;
+  } else if (!is_exception || goexit_below) {
+    request->decision = landing::set_out_again;
+  } else {
+    request->decision = v->data.get() == p->data.get() ? landing::rethrow : landing::throw_exception;
+  }
+}
+
+}  // namespace
+
+_panic* riding(sched::g* gp, const vehicle* v) {
+  drop_orphans(gp);
+  _panic* p = gp->_panic;
+  return p != nullptr && p->on == v && v != nullptr ? p : nullptr;
+}
+
+void pop_panic(sched::g* gp) {
+  _panic* p = gp->_panic;
+  gp->_panic = p->link;
+  if (!p->goexit) running_panic_defers.fetch_sub(1, std::memory_order_relaxed);
+  delete p;
+}
+
+void drop_orphans(sched::g* gp) {
+  while (gp->_panic != nullptr && gp->_panic->on == nullptr) pop_panic(gp);
+}
+
+void forget_rethrown(sched::g* gp) {
+  delete gp->rethrown;
+  gp->rethrown = nullptr;
+}
+
+void drop_panics_on(sched::g* gp, vehicle* v) {
+  while (gp->_panic != nullptr && (gp->_panic->on == v || gp->_panic->on == nullptr)) {
+    if (gp->_panic->goexit) {
+      gp->_panic->aborted = false;
+      return;
+    }
+    pop_panic(gp);
+  }
+}
+
+namespace {
+
+// A catch (...) ended with v in it.
+void swallowed(sched::g* gp, vehicle* v) {
+  // Newer panics, of a handler that was left by a panic, lie above v's on the chain.
+  for (_panic** link = &gp->_panic; *link != nullptr;) {
+    _panic* p = *link;
+    if (p->on != v) {
+      link = &p->link;
+      continue;
+    }
+    if (p->goexit) fatal("goexit was swallowed by a catch (...) clause: rethrow it there with `throw;`");
+    *link = p->link;
+    running_panic_defers.fetch_sub(1, std::memory_order_relaxed);
+    delete p;
+  }
+  pop_vehicle(gp, v);
+}
+
+}  // namespace
+
+void forget_swallowed(sched::g* gp, unsigned others) {
+  while (vehicle* v = gp->vehicles) {
+    if (v->foreign || v->depth <= others || in_handler(v)) return;
+    swallowed(gp, v);
+  }
+}
+
+vehicle* in_flight(sched::g* gp) {
+  if (gp->vehicles == nullptr) return nullptr;
+  const unsigned uncaught = eh()->uncaught_exceptions;
+  forget_swallowed(gp, uncaught);
+  for (vehicle* v = gp->vehicles; v != nullptr; v = v->link) {
+    if (v->foreign || (v->depth <= uncaught && !in_handler(v))) return v;
+  }
+  return nullptr;
+}
+
+vehicle* landed_vehicle(sched::g* gp) {
+  // The handler's beginning has counted it down.
+  const unsigned depth = eh()->uncaught_exceptions + 1;
+  while (vehicle* v = gp->vehicles) {
+    if (v->foreign || v->depth <= depth) break;
+    swallowed(gp, v);
+  }
+  vehicle* v = gp->vehicles;
+  if (v == nullptr || (!v->foreign && v->depth != depth)) return nullptr;
+  if (v->forced && !in_handler(v)) return nullptr;
+  return v;
+}
+
+landing land(sched::g* gp) {
+  land_request request{landed_vehicle(gp), landing::rethrow};
+  if (request.v == nullptr) return landing::rethrow;
+  sched::mcall(recovery, &request);
+  return request.decision;
+}
+
+namespace {
+
+void* thrown_object(const std::exception_ptr& e) {
+  void* object = nullptr;
+  static_assert(sizeof e == sizeof object);
+  __builtin_memcpy(&object, &e, sizeof object);
+  return object;
+}
+
+// The riding exception leaves this boundary, as an exception: its records go, the place of the throw is kept for the
+// next boundary.
+std::exception_ptr release_exception(sched::g* gp, vehicle* v) {
+  _panic* p = gp->_panic;
+  std::exception_ptr e = p->data->exception;
+  forget_rethrown(gp);
+  gp->rethrown = new rethrown_exception{thrown_object(e), p->data->pcs};
+  pop_panic(gp);
+  for (_panic* q = gp->_panic; q != nullptr && q->on == v; q = q->link) q->on = nullptr;
+  pop_vehicle(gp, v);
+  return e;
+}
+
+// Off the list, still referred to by the panics that ride on it until they have another.
+void unlist(sched::g* gp, const vehicle* v) {
+  for (vehicle** link = &gp->vehicles; *link != nullptr; link = &(*link)->link) {
+    if (*link == v) {
+      *link = v->link;
+      return;
+    }
+  }
+}
+
+// In a deferred call's handler, the call being run by v's unwinding: takes what landed over onto v. False: the call
+// recovered it by itself and has ended normally.
+bool ride_on(sched::g* gp, vehicle* v) {
+  vehicle* landed = landed_vehicle(gp);
+  if (landed == nullptr) fatal("a thread was cancelled in a deferred call that a panic runs");
+  const _panic* newest = riding(gp, landed);
+  if (newest == nullptr) {
+    pop_vehicle(gp, landed);
+    return false;
+  }
+  _panic* p = gp->_panic;
+  for (; p != nullptr && p->on == landed; p = p->link) p->on = v;
+  if (p != nullptr && p->on == v) p->aborted = true;
+  pop_vehicle(gp, landed);
+  return true;
+}
+
+}  // namespace
+
+}  // namespace gofer::runtime
+
+namespace gofer::detail {
+
+using runtime::landing;
+
+void landed() {
+  sched::g* gp = sched::getg();
+  const landing decision = runtime::land(gp);
+  if (decision == landing::resume) return;
+  runtime::vehicle* v = runtime::landed_vehicle(gp);
+  switch (decision) {
+    case landing::resume:
+      return;
+    case landing::rethrow:
+      if (v != nullptr && !v->forced) runtime::release_exception(gp, v);
+      throw;
+    case landing::set_out_again:
+      // set_out moves what rides from the old vehicle, whose exception object dies with the handler that we leave.
+      runtime::unlist(gp, v);
+      runtime::set_out(gp, gp->_panic);
+    case landing::throw_exception:
+      std::rethrow_exception(runtime::release_exception(gp, v));
+  }
+}
+
+void deferreturn(std::uint64_t raises_when_made, void (*call)(void* self), void* self) {
+  sched::g* gp = sched::getg();
+  runtime::vehicle* v = runtime::in_flight(gp);
+  const bool unwinding = v != nullptr && v->id > raises_when_made;
+  runtime::deferframe frame{gp->deferframes, call, unwinding ? v : nullptr};
+  gp->deferframes = &frame;
+  try {
+    call(self);
+  } catch (boundary_tag&) {
+    gp->deferframes = frame.link;
+    if (!unwinding) {
+      landed();
+      return;
+    }
+    // A panic must not leave a destructor that an unwinding runs: it rides on with that unwinding from here on.
+    if (runtime::ride_on(gp, v)) return;
+  }
+  gp->deferframes = frame.link;
+  if (!unwinding) return;
+  const runtime::_panic* p = runtime::riding(gp, v);
+  if (p != nullptr && p->recovered) runtime::drop_panics_on(gp, v);
+}
+
+void deferred_recover() {
+  sched::g* gp = sched::getg();
+  const runtime::deferframe* frame = gp->deferframes;
+  if (frame == nullptr || frame->on == nullptr) return;
+  runtime::_panic* p = runtime::riding(gp, frame->on);
+  if (p != nullptr && !p->goexit) p->recovered = true;
+}
+
+}  // namespace gofer::detail
+
+namespace gofer {
+
+#if defined(__clang__)
+panic_value recover(void* caller) {
+#else
+panic_value recover(void* caller, void*) {
+#endif
+  const sched::m* mp = sched::getm_or_null();
+  if (mp == nullptr) return {};
+  sched::g* gp = mp->curg;
+  const runtime::deferframe* frame = gp->deferframes;
+  if (frame == nullptr || frame->on == nullptr) return {};
+  runtime::_panic* p = runtime::riding(gp, frame->on);
+  if (p == nullptr || p->goexit || p->recovered) return {};
+  // `caller` is where recover's caller returns to. Directly called by the deferred function means: into the thunk.
+  if (_Unwind_FindEnclosingFunction(caller) != reinterpret_cast<void*>(frame->thunk)) return {};
+  p->recovered = true;
+  return panic_value(p->data);
+}
+
+}  // namespace gofer
