@@ -158,10 +158,12 @@ int walk_frame_pointers(void** frame, void** pcs, int max, int skip) {
   }
 }
 
+// Whether fp can be a frame of this stack; in integers, because it may be anything.
 bool within(const stack& bounds, void** fp) {
-  const auto* at = reinterpret_cast<const char*>(fp);
-  return at >= bounds.lo && at + 2 * sizeof(void*) <= bounds.hi &&
-         reinterpret_cast<std::uintptr_t>(fp) % sizeof(void*) == 0;
+  const auto at = reinterpret_cast<std::uintptr_t>(fp);
+  const auto lo = reinterpret_cast<std::uintptr_t>(bounds.lo);
+  const auto hi = reinterpret_cast<std::uintptr_t>(bounds.hi);
+  return at >= lo && at <= hi - 2 * sizeof(void*) && at % sizeof(void*) == 0;
 }
 
 // A stack begins with frame pointer 0 (switch_prepare's doing): what has no frame there is no call.
