@@ -5,10 +5,10 @@
 
 namespace gofer::detail {
 
-/// `catch (boundary_tag&)` catches everything: C++ exceptions of any type, foreign ones, panics and goexit. Its type_info is
-/// gofer's own (runtime/boundary.cpp): the unwinder asks it in the search phase whether the handler matches, which is how
-/// the runtime learns, before a single destructor has run, that an exception will be nobody's inside the boundary and is therefore a panic.
-/// Never thrown.
+/// `catch (boundary_tag&)` catches everything: C++ exceptions of any type, foreign ones, panics and goexit. Its
+/// type_info is gofer's own (runtime/boundary.cpp): the unwinder asks it in the search phase whether the handler
+/// matches, which is how the runtime learns, before a single destructor has run, that an exception will be nobody's
+/// inside the boundary and is therefore a panic. Never thrown.
 struct boundary_tag {
   virtual ~boundary_tag();
 };
@@ -16,8 +16,9 @@ struct boundary_tag {
 /// First and only thing in such a handler: returns when what landed was recovered, else passes it on.
 void landed();
 
-/// How many unwindings have begun on this goroutine. A defer compares it with its value when it was made: equal means that its
-/// scope ends normally (see runtime/deferreturn.cpp). A plain load: no call, and never a stale thread's variable.
+/// How many unwindings have begun on this goroutine. A defer compares it with its value when it was made: equal means
+/// that its scope ends normally (see runtime/deferreturn.cpp). A plain load: no call, and never a stale thread's
+/// variable.
 inline std::uint64_t raises() {
 #if defined(__x86_64__)
   std::uint64_t n;
@@ -27,7 +28,8 @@ inline std::uint64_t raises() {
   std::uint64_t n;
   std::uintptr_t base;
   asm volatile(
-      "adrp %0, :gottprel:gofer_tls\n\tldr %0, [%0, #:gottprel_lo12:gofer_tls]\n\tmrs %1, tpidr_el0\n\tadd %0, %0, %1\n\t"
+      "adrp %0, :gottprel:gofer_tls\n\tldr %0, [%0, #:gottprel_lo12:gofer_tls]\n\tmrs %1, tpidr_el0\n\tadd %0, %0, "
+      "%1\n\t"
       "ldr %0, [%0, #8]"
       : "=&r"(n), "=&r"(base));
   return n;
@@ -39,8 +41,9 @@ void deferreturn(std::uint64_t raises_when_made, void (*call)(void* self), void*
 
 }  // namespace gofer::detail
 
-// The thunk through which the unwinding runs a deferred call. recover() answers only to a function whose return address lies in
-// it, so nothing may be inlined into it: neither the deferred function (a helper called by that would then pass for it) nor the layers below.
+// The thunk through which the unwinding runs a deferred call. recover() answers only to a function whose return address
+// lies in it, so nothing may be inlined into it: neither the deferred function (a helper called by that would then pass
+// for it) nor the layers below.
 #if defined(__clang__)
 #define GOFER_THUNK __attribute__((noinline, optnone))
 #else

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <concepts>
 #include <cstdint>
+#include <initializer_list>
 #include <gofer/chan.hpp>
 #include <gofer/error.hpp>
 #include <gofer/time.hpp>
@@ -110,5 +111,6 @@ ctx_ref new_deadline_ctx(const ctx_ref& parent, time_point deadline, error cause
 ctx_ref new_detached_ctx(const ctx_ref& parent);
 ctx_ref new_after_ctx(const ctx_ref& parent, std::unique_ptr<timer_func> f);
 ctx_ref new_token_ctx(const ctx_ref& parent, std::stop_token token);
+ctx_ref new_signal_ctx(const ctx_ref& parent, std::initializer_list<int> signals);
 
 }  // namespace gofer::detail

@@ -1,11 +1,10 @@
 // A deferred function with its arguments, and the records that defer_list keeps them in.
 #pragma once
 
-#include <gofer/detail/boundary.hpp>
-#include <gofer/panic.hpp>
-
 #include <cstddef>
 #include <functional>
+#include <gofer/detail/boundary.hpp>
+#include <gofer/panic.hpp>
 #include <memory>
 #include <new>
 #include <tuple>
@@ -32,7 +31,8 @@ class deferred_call {
   template <class G, class... A>
   explicit deferred_call(G&& f, A&&... args) : f_(std::forward<G>(f)), args_(std::forward<A>(args)...) {
     if constexpr (!is_gorecover<F>) {
-      static_assert(std::is_invocable_v<F, Args...>, "gofer::defer: the function cannot be called with these arguments");
+      static_assert(std::is_invocable_v<F, Args...>,
+                    "gofer::defer: the function cannot be called with these arguments");
     }
   }
 
@@ -86,12 +86,24 @@ class deferred_call {
     auto* self = static_cast<deferred_call*>(arg);
     auto& object = std::get<First>(self->args_);
     using object_type = std::remove_cvref_t<decltype(object)>;
-    if constexpr (requires { (object.*(self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...); }) {
+    if constexpr (requires {
+                    (object.*(self->f_))(
+                        static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...);
+                  }) {
       (object.*(self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...);
-    } else if constexpr (requires { (static_cast<object_type&&>(object).*(self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...); }) {
-      (static_cast<object_type&&>(object).*(self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...);
-    } else if constexpr (requires { object.get(); ((object.get()).*(self->f_)); }) {
-      (object.get().*(self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...);
+    } else if constexpr (requires {
+                           (static_cast<object_type&&>(object).*
+                            (self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(
+                               std::get<I>(self->args_))...);
+                         }) {
+      (static_cast<object_type&&>(object).*
+       (self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...);
+    } else if constexpr (requires {
+                           object.get();
+                           ((object.get()).*(self->f_));
+                         }) {
+      (object.get().*
+       (self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...);
     } else {
       ((*object).*(self->f_))(static_cast<std::tuple_element_t<I, std::tuple<Args...>>&&>(std::get<I>(self->args_))...);
     }
@@ -129,7 +141,8 @@ static_assert(sizeof(_defer) == 16);
 
 inline constexpr std::size_t inline_record_size = 64;
 
-/// A record for such a closure: from the P's pool, from the heap if it is larger than the pool's. Throws std::bad_alloc.
+/// A record for such a closure: from the P's pool, from the heap if it is larger than the pool's. Throws
+/// std::bad_alloc.
 _defer* newdefer(const defer_ops* ops);
 void freedefer(_defer* d) noexcept;
 

@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-// GCC 12's ipa-modref drops the stores of a [[noreturn]] function that moves its parameter away and throws (seen at -O1 and
-// up, with a shared_ptr); tests/unit/panic_test.cpp keeps the case.
+// GCC 12's ipa-modref drops the stores of a [[noreturn]] function that moves its parameter away and throws (seen at -O1
+// and up, with a shared_ptr); tests/unit/panic_test.cpp keeps the case.
 #if defined(__clang__)
 #define GOFER_NOIPA
 #else
@@ -49,12 +49,12 @@ struct panic_data {
   std::atomic<unsigned> refs{1};
   std::unique_ptr<panic_box> box;  // null for an exception
   std::exception_ptr exception;
-  std::string exception_text;      // its what(), or its type
-  int sig = 0;                     // of the fault that raised it, 0 for none
+  std::string exception_text;  // its what(), or its type
+  int sig = 0;                 // of the fault that raised it, 0 for none
   int sig_code = 0;
   const void* sig_addr = nullptr;
   const void* sig_pc = nullptr;
-  std::vector<void*> pcs;          // where it began: return addresses, innermost first
+  std::vector<void*> pcs;  // where it began: return addresses, innermost first
 
   std::string text() const { return box ? box->text() : exception_text; }
 };
@@ -103,7 +103,9 @@ concept has_what = requires(const T& v) {
   { v.what() } -> std::convertible_to<std::string>;
 };
 template <class T>
-concept streamable = requires(std::ostream& os, const T& v) { os << v; };
+concept streamable = requires(std::ostream& os, const T& v) {
+  os << v;
+};
 
 template <class T>
 inline constexpr bool is_complex = false;

@@ -23,7 +23,8 @@ struct spawn_slot {
   newborn* gp;
   void* closure;
 };
-spawn_slot newproc(const char* name, std::size_t stack_size, void* caller, std::size_t closure_size, std::size_t closure_align);
+spawn_slot newproc(const char* name, std::size_t stack_size, void* caller, std::size_t closure_size,
+                   std::size_t closure_align);
 void newproc_start(newborn* gp, void (*entry)(void* closure));
 void newproc_cancel(newborn* gp);
 [[noreturn]] void go_nil_func();
@@ -43,7 +44,8 @@ class goroutine_call {
       goroutine_call* call;
       ~owner() { std::destroy_at(call); }
     } const own{static_cast<goroutine_call*>(closure)};
-    std::apply([&](Args&... args) { std::invoke(std::forward<F>(own.call->f_), std::forward<Args>(args)...); }, own.call->args_);
+    std::apply([&](Args&... args) { std::invoke(std::forward<F>(own.call->f_), std::forward<Args>(args)...); },
+               own.call->args_);
   }
   static void entry_on_heap(void* closure) {
     const std::unique_ptr<goroutine_call> own(*static_cast<goroutine_call**>(closure));
@@ -66,7 +68,8 @@ bool is_null_function(const F& f) {
 
 template <class F, class... Args>
 void spawn(const char* name, std::size_t stack_size, void* caller, F&& f, Args&&... args) {
-  static_assert(std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>, "gofer::go: the function cannot be called with these arguments");
+  static_assert(std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>,
+                "gofer::go: the function cannot be called with these arguments");
   using call = goroutine_call<std::decay_t<F>, std::decay_t<Args>...>;
   if (is_null_function<std::decay_t<F>>(f)) [[unlikely]] {
     go_nil_func();
@@ -91,7 +94,7 @@ void spawn(const char* name, std::size_t stack_size, void* caller, F&& f, Args&&
   } else {
     auto on_heap = std::make_unique<call>(std::forward<F>(f), std::forward<Args>(args)...);
     const spawn_slot slot = newproc(name, stack_size, caller, sizeof(call*), alignof(call*));
-    ::new (slot.closure) (call*)(on_heap.release());
+    ::new (slot.closure)(call*)(on_heap.release());
     newproc_start(slot.gp, &call::entry_on_heap);
   }
 }

@@ -1,0 +1,49 @@
+// Many readers, or one writer.
+#pragma once
+
+#include <gofer/detail/shared_mutex.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace gofer {
+
+/// A readers-writer lock of four bytes (Go's sync.RWMutex). A writer who waits holds back new readers; one who leaves lets in all
+/// readers who wait before the next writer. So a goroutine that has it shared must not lock it shared once more.
+class shared_mutex {
+ public:
+  constexpr shared_mutex() noexcept = default;
+  shared_mutex(const shared_mutex&) = delete;
+  shared_mutex& operator=(const shared_mutex&) = delete;
+
+  /// Locks it for writing; blocks while anybody is inside.
+  void lock() {
+    if (!detail::rw_lock_fast(&state_)) [[unlikely]]
+      detail::rw_lock_slow(&state_);
+  }
+  /// The same if that is possible without blocking.
+  bool try_lock() { return detail::rw_lock_fast(&state_) || detail::rw_try_lock(&state_); }
+  /// Any goroutine may do it. Not locked: "fatal error: sync: Unlock of unlocked RWMutex".
+  void unlock() {
+    if (!detail::rw_unlock_fast(&state_)) [[unlikely]]
+      detail::rw_unlock_slow(&state_);
+  }
+
+  /// Locks it for reading; blocks while a writer is inside or waits.
+  void lock_shared() {
+    if (!detail::rw_lock_shared_fast(&state_)) [[unlikely]]
+      detail::rw_lock_shared_slow(&state_);
+  }
+  /// The same if that is possible without blocking.
+  bool try_lock_shared() { return detail::rw_lock_shared_fast(&state_) || detail::rw_try_lock_shared(&state_); }
+  /// Not locked for reading: "fatal error: sync: RUnlock of unlocked RWMutex".
+  void unlock_shared() {
+    if (!detail::rw_unlock_shared_fast(&state_)) [[unlikely]]
+      detail::rw_unlock_shared_slow(&state_);
+  }
+
+ private:
+  std::atomic<std::uint32_t> state_{0};
+};
+
+}  // namespace gofer

@@ -1,0 +1,247 @@
+// The readers-writer lock. Go's rules: a waiting writer holds back new readers, so writers do not starve; a writer who
+// leaves lets in all readers who waited for him before the next writer, so readers do not starve either.
+//
+// Go builds it of a mutex for writers, two semaphores and two counters, and touches them after the lock has been given
+// up. Here it is one word and two queues at one root (see sema.hpp for why), writers among themselves being treated as
+// mutex.cpp does: barging, a millisecond until starvation, then hand-over.
+//
+// Invariant: rw_waiting set means that somebody will look at the queues: the writer inside, the last reader inside, or
+// a writer who was woken (rw_woken) and will be inside or queue again.
+#include <gofer/detail/shared_mutex.hpp>
+
+#include "runtime/mutex.hpp"
+#include "runtime/panic.hpp"
+#include "runtime/sema.hpp"
+#include "sched/clock.hpp"
+#include "sched/park.hpp"
+
+namespace gofer::detail {
+
+namespace {
+
+using runtime::ready_waiters;
+using runtime::semroot;
+using runtime::semroot_of;
+using runtime::semwaiter;
+using sched::wait_reason;
+
+constexpr std::int64_t starvation_ns = 1'000'000;  // mutex.cpp
+
+// Writers wait on the word, readers on the byte behind its first: the same root.
+const void* writers_of(const std::atomic<std::uint32_t>* state) { return state; }
+const void* readers_of(const std::atomic<std::uint32_t>* state) { return reinterpret_cast<const char*>(state) + 1; }
+
+bool reader_may_enter(std::uint32_t old) { return (old & (rw_writer | rw_waiting | rw_starving)) == 0; }
+bool writer_may_enter(std::uint32_t old) { return (old & (rw_writer | rw_starving)) == 0 && old < rw_reader; }
+
+/// Takes all waiting readers out, as a list linked by `next`.
+semwaiter* take_readers(semroot& root, const std::atomic<std::uint32_t>* state, std::uint32_t* count) {
+  semwaiter* first = nullptr;
+  semwaiter** end = &first;
+  *count = 0;
+  while (semwaiter* w = root.dequeue(readers_of(state))) {
+    w->handoff = true;
+    *end = w;
+    end = &w->next;
+    ++*count;
+  }
+  *end = nullptr;
+  return first;
+}
+
+/// What is left of the flags when `taken`, the writers' first, gets the lock by hand-over.
+std::uint32_t flags_after_handoff(semroot& root, const std::atomic<std::uint32_t>* state, const semwaiter* taken,
+                                  std::uint32_t old) {
+  std::uint32_t next = old & ~(rw_waiting | rw_starving);
+  if (taken->next != nullptr || root.first(readers_of(state)) != nullptr) next |= rw_waiting;
+  if (taken->next != nullptr && (old & rw_starving) != 0 && sched::nanotime() - taken->since > starvation_ns) {
+    next |= rw_starving;
+  }
+  return next;
+}
+
+/// With the root locked and the lock ours to give: lets in who is next, unlocks the root. `mine` is what the caller
+/// holds (rw_writer or rw_reader), given up in the same step. True: a writer was handed the lock.
+bool pass_on(semroot& root, std::atomic<std::uint32_t>* state, std::uint32_t mine, bool writers_first) {
+  std::uint32_t readers = 0;
+  semwaiter* writer = root.first(writers_of(state));
+  semwaiter* admitted = nullptr;
+  if (!writers_first || writer == nullptr) admitted = take_readers(root, state, &readers);
+  std::uint32_t old = state->load(std::memory_order_relaxed);
+  bool handed;
+  for (;;) {
+    handed = false;
+    std::uint32_t next;
+    semwaiter* woken = writer;
+    if (admitted != nullptr) {
+      next = old - mine + readers * rw_reader;
+      if (writer == nullptr) next &= ~(rw_waiting | rw_starving);
+      woken = nullptr;
+    } else if (writer == nullptr) {
+      next = (old - mine) & ~(rw_waiting | rw_starving);
+    } else if (writers_first || (old & rw_starving) != 0) {
+      next = (flags_after_handoff(root, state, writer, old) - mine) | rw_writer;
+      handed = true;
+    } else if ((old & rw_woken) != 0) {
+      next = old - mine;
+      woken = nullptr;
+    } else {
+      next = (old - mine) | rw_woken;
+      if (writer->next == nullptr) next &= ~rw_waiting;
+    }
+    // release; pairs with the acquires of who enters by himself. acquire; pairs with the releases of the readers who
+    // left before the last one: who is handed the lock by him is ordered after all of them.
+    if (state->compare_exchange_weak(old, next, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+      writer = woken;
+      break;
+    }
+  }
+  // The mutex may be gone from here on, unless somebody let in here holds it.
+  if (writer != nullptr) {
+    root.remove(writer);
+    writer->handoff = handed;
+    writer->next = nullptr;
+    admitted = writer;
+  }
+  root.lock.unlock();
+  ready_waiters(admitted);
+  return handed;
+}
+
+}  // namespace
+
+void rw_lock_slow(std::atomic<std::uint32_t>* state) {
+  semroot& root = semroot_of(state);
+  semwaiter w;
+  bool starving = false;
+  bool awoke = false;
+  int spins = 0;
+  std::uint32_t old = state->load(std::memory_order_relaxed);
+  for (;;) {
+    if (writer_may_enter(old)) {
+      const std::uint32_t next = (awoke ? old & ~rw_woken : old) | rw_writer;
+      // acquire; pairs with the releases of whoever was inside
+      if (state->compare_exchange_weak(old, next, std::memory_order_acquire, std::memory_order_relaxed)) return;
+      continue;
+    }
+    if ((old & (rw_writer | rw_starving)) == rw_writer && runtime::can_spin(spins)) {
+      runtime::do_spin();
+      spins++;
+      old = state->load(std::memory_order_relaxed);
+      continue;
+    }
+    root.lock.lock();
+    bool queue = true;
+    old = state->load(std::memory_order_relaxed);
+    for (;;) {
+      queue = !writer_may_enter(old);
+      std::uint32_t next = old | rw_waiting;
+      if (starving) next |= rw_starving;
+      if (awoke) next &= ~rw_woken;
+      if (!queue || state->compare_exchange_weak(old, next, std::memory_order_relaxed)) break;
+    }
+    if (!queue) {
+      root.lock.unlock();
+      continue;
+    }
+    awoke = false;
+    const bool again = w.since != 0;
+    if (!again) w.since = sched::nanotime();
+    w.gp = sched::getg();
+    root.queue(writers_of(state), &w, again);
+    // Go's writers queue behind each other at a sync.Mutex, and only the first of them waits for the readers.
+    sched::gopark_unlock(&root.lock, (old & rw_writer) != 0 ? wait_reason::sync_mutex_lock : wait_reason::sync_rwmutex_lock);
+    if (w.handoff) return;
+    starving = starving || sched::nanotime() - w.since > starvation_ns;
+    awoke = true;
+    spins = 0;
+    old = state->load(std::memory_order_relaxed);
+  }
+}
+
+bool rw_try_lock(std::atomic<std::uint32_t>* state) {
+  std::uint32_t old = state->load(std::memory_order_relaxed);
+  while (writer_may_enter(old)) {
+    // acquire; pairs with the releases of whoever was inside
+    if (state->compare_exchange_weak(old, old | rw_writer, std::memory_order_acquire, std::memory_order_relaxed))
+      return true;
+  }
+  return false;
+}
+
+void rw_unlock_slow(std::atomic<std::uint32_t>* state) {
+  std::uint32_t old = state->load(std::memory_order_relaxed);
+  do {
+    if ((old & rw_writer) == 0) runtime::fatal("sync: Unlock of unlocked RWMutex");
+    if ((old & rw_waiting) != 0) {
+      semroot& root = semroot_of(state);
+      root.lock.lock();
+      if (pass_on(root, state, rw_writer, false)) sched::gosched();
+      return;
+    }
+  } while (!state->compare_exchange_weak(old, old & ~rw_writer, std::memory_order_release, std::memory_order_relaxed));
+}
+
+void rw_lock_shared_slow(std::atomic<std::uint32_t>* state) {
+  semroot& root = semroot_of(state);
+  int spins = 0;
+  std::uint32_t old = state->load(std::memory_order_relaxed);
+  for (;;) {
+    if (reader_may_enter(old)) {
+      // acquire; pairs with the release of the last writer
+      if (state->compare_exchange_weak(old, old + rw_reader, std::memory_order_acquire, std::memory_order_relaxed))
+        return;
+      continue;
+    }
+    if ((old & rw_waiting) == 0 && runtime::can_spin(spins)) {
+      runtime::do_spin();
+      spins++;
+      old = state->load(std::memory_order_relaxed);
+      continue;
+    }
+    root.lock.lock();
+    bool queue = true;
+    old = state->load(std::memory_order_relaxed);
+    do {
+      queue = !reader_may_enter(old);
+    } while (queue && !state->compare_exchange_weak(old, old | rw_waiting, std::memory_order_relaxed));
+    if (!queue) {
+      root.lock.unlock();
+      continue;
+    }
+    semwaiter w;
+    w.gp = sched::getg();
+    root.queue(readers_of(state), &w);
+    // Whoever wakes a reader has let him in.
+    sched::gopark_unlock(&root.lock, wait_reason::sync_rwmutex_rlock);
+    return;
+  }
+}
+
+bool rw_try_lock_shared(std::atomic<std::uint32_t>* state) {
+  std::uint32_t old = state->load(std::memory_order_relaxed);
+  while (reader_may_enter(old)) {
+    // acquire; pairs with the release of the last writer
+    if (state->compare_exchange_weak(old, old + rw_reader, std::memory_order_acquire, std::memory_order_relaxed))
+      return true;
+  }
+  return false;
+}
+
+void rw_unlock_shared_slow(std::atomic<std::uint32_t>* state) {
+  std::uint32_t old = state->load(std::memory_order_relaxed);
+  for (;;) {
+    if (old < rw_reader) runtime::fatal("sync: RUnlock of unlocked RWMutex");
+    const bool last = old < 2 * rw_reader;
+    if (last && (old & rw_waiting) != 0) break;
+    // release; pairs with the acquire of the next writer
+    if (state->compare_exchange_weak(old, old - rw_reader, std::memory_order_release, std::memory_order_relaxed))
+      return;
+  }
+  // The last reader, and somebody waits: no reader can come in meanwhile, so this stays so under the root's lock.
+  semroot& root = semroot_of(state);
+  root.lock.lock();
+  if (pass_on(root, state, rw_reader, true)) sched::gosched();
+}
+
+}  // namespace gofer::detail

@@ -1,0 +1,26 @@
+// Parking for a limited time.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/sema.hpp"
+#include "sched/waitreason.hpp"
+
+namespace gofer::runtime {
+
+/// How a waiter leaves what it waits in. Both are called with `arg`.
+struct timed_wait {
+  void (*commit)(void* arg);  // makes the waiter findable: gopark's. Until its last step the waiter cannot go on
+  bool (*expire)(void* arg);  // time is up: takes the waiter out; false: somebody else is about to wake it
+  void* arg;
+};
+
+/// gopark, but ns nanoseconds later (never when negative) expire is called, on any thread, and when it says so the
+/// waiter goes on.
+void park_for(const timed_wait& how, std::int64_t ns, sched::wait_reason reason);
+
+/// Parks the running goroutine, whose `w` is queued at `root` (locked; unlocked on return). After ns nanoseconds,
+/// unless that is negative, w is taken out and goes on with timed_out set.
+void park_at(semroot& root, semwaiter& w, std::int64_t ns, sched::wait_reason reason);
+
+}  // namespace gofer::runtime
