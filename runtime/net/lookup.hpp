@@ -1,0 +1,27 @@
+// Names to addresses.
+#pragma once
+
+#include <cstdint>
+#include <gofer/net.hpp>
+#include <string_view>
+#include <vector>
+
+#include "runtime/net/address.hpp"
+
+namespace gofer::runtime {
+
+/// How long a call may take, and what else ends it: handed down from dial.
+struct patience {
+  std::int64_t deadline = 0;     // nanotime(); 0: none
+  const context* ctx = nullptr;  // may be null
+};
+
+/// The IP addresses of `host`, which may be one. Blocks the goroutine only; a dns_error otherwise, or what ended it.
+result<std::vector<net::addr>> lookup_ip(const network& n, std::string_view host, std::uint16_t port,
+                                         const patience& limit);
+
+/// "host:port" or a path, as addresses to try in this order. Passive: for listening, where an empty host is every
+/// address. Errors are bare, to be put into an op_error.
+result<std::vector<net::addr>> resolve(const network& n, std::string_view address, bool passive, const patience& limit);
+
+}  // namespace gofer::runtime
