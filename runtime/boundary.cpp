@@ -19,6 +19,7 @@
 #include <new>
 #include <string>
 #include <typeinfo>
+#include <utility>
 
 #include "runtime/panic.hpp"
 #include "sched/park.hpp"
@@ -94,7 +95,6 @@ void becomes_panic(const std::type_info& thrown, void* object) {
   forget_swallowed(gp, others);
   rethrown_exception* before = gp->rethrown;
   const bool again = before != nullptr && before->object == object;
-  if (!again) drop_orphans(gp);
 
   auto* v = new vehicle;
   v->gp = gp;
@@ -116,6 +116,18 @@ void becomes_panic(const std::type_info& thrown, void* object) {
   }
   if (again) {
     p->data->pcs = std::move(before->pcs);
+    // The chain is once more what it was at the inner boundary.
+    _panic** last = &p->link;
+    for (_panic* q = before->aborted; q != nullptr; q = q->link) {
+      q->on = v;
+      running_panic_defers.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (before->aborted != nullptr) {
+      _panic* const older = p->link;
+      *last = std::exchange(before->aborted, nullptr);
+      while (*last != nullptr) last = &(*last)->link;
+      *last = older;
+    }
   } else if (p->data->pcs.empty()) {
     void* pcs[sched::max_traceback];
     const int n = sched::callers(pcs, sched::max_traceback, 1);

@@ -57,21 +57,27 @@ void append_running(std::string& out, const sched::g* gp, void* const* pcs, int 
 
 }  // namespace
 
-void printpanics(std::string& out, const _panic* p) {
+std::vector<std::string> preprintpanics(const _panic* p) {
+  std::vector<std::string> texts;
+  for (; p != nullptr; p = p->link) texts.push_back(p->goexit ? std::string() : p->data->text());
+  return texts;
+}
+
+void printpanics(std::string& out, const _panic* p, const std::string* text) {
   if (p->link != nullptr) {
-    printpanics(out, p->link);
+    printpanics(out, p->link, text + 1);
     if (!p->link->goexit) out += '\t';
   }
   if (p->goexit) return;
   out += "panic: ";
-  append_indented(out, p->data->text());
+  append_indented(out, *text);
   if (p->recovered) out += " [recovered]";
   out += '\n';
 }
 
 std::string panic_report(const sched::g* gp) {
   std::string out;
-  printpanics(out, gp->_panic);
+  printpanics(out, gp->_panic, preprintpanics(gp->_panic).data());
   const detail::panic_data& data = *gp->_panic->data;
   if (data.sig != 0) {
     char line[160];

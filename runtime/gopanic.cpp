@@ -129,7 +129,6 @@ void gopanic_at(detail::panic_ref data) {
   check_may_panic(mp);
   sched::g* gp = mp->curg;
   forget_swallowed(gp, mp->eh->uncaught_exceptions);
-  drop_orphans(gp);
   forget_rethrown(gp);
   if (data->pcs.empty()) {
     void* pcs[sched::max_traceback];
@@ -158,7 +157,6 @@ void goexit() {
   runtime::check_may_panic(mp);
   sched::g* gp = mp->curg;
   runtime::forget_swallowed(gp, mp->eh->uncaught_exceptions);
-  runtime::drop_orphans(gp);
   runtime::_panic* p = runtime::new_panic(gp, {});
   p->goexit = true;
   gp->_panic = p;
@@ -182,7 +180,7 @@ void panic(const panic_value& again) {
 namespace detail {
 
 void panic_nil() {
-  gopanic(make_panic_data(runtime_error("panic called with nil argument (use GODEBUG=panicnil=1 to disable)")));
+  gopanic(make_panic_data(runtime_error("panic called with nil argument")));
 }
 
 void gopanic(panic_ref data) { runtime::gopanic_at(std::move(data)); }

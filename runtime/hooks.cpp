@@ -7,6 +7,7 @@
 #include "runtime/panic.hpp"
 #include "sched/fatal.hpp"
 #include "sched/park.hpp"
+#include "sched/proc.hpp"
 
 namespace gofer::runtime {
 
@@ -30,6 +31,18 @@ void install_hooks() {
     installed.store(true, std::memory_order_release);
   });
 }
+
+namespace {
+
+// func, defer and recover work on plain threads before anything has been started.
+const struct at_load {
+  at_load() {
+    install_hooks();
+    sched::install_signal_handlers();
+  }
+} hooks_at_load;
+
+}  // namespace
 
 void plain_thread_exits(sched::g* gp) {
   while (gp->_panic != nullptr) pop_panic(gp);

@@ -1,9 +1,9 @@
-// Every knob that a user can turn, from code or from the environment: one row each in knobs.cpp's table and in docs/knobs.md.
+// Every knob that a user can turn, from code or from the environment: one row each in knobs.cpp's table and in
+// docs/knobs.md.
 #pragma once
 
-#include <gofer/runtime.hpp>
-
 #include <cstddef>
+#include <gofer/runtime.hpp>
 
 namespace gofer::runtime {
 
@@ -15,7 +15,8 @@ struct knobs {
   traceback_level traceback = traceback_level::single;
 };
 
-/// Options from code win; what they leave open comes from the environment. Exits with status 2 and one line on bad values.
+/// Options from code win; what they leave open comes from the environment. Exits with status 2 and one line on bad
+/// values.
 knobs read_knobs(const options& o);
 
 void set_traceback_level(traceback_level level);

@@ -1,24 +1,27 @@
 // Panics, inside the runtime. The story is in docs/panic.md; the rules that the code keeps are here.
 //
 // Two lists per goroutine, kept apart on purpose:
-//   g->vehicles  what is physically unwinding the stack, innermost first. A vehicle is a native C++ exception in flight: one made by
-//                gopanic or Goexit and unwound by force, or a C++ exception that the unwinder has told us will land at a boundary.
-//                Popped where it lands, or when a catch (...) has swallowed it.
-//   g->_panic    Go's chain of panics, newest first, each riding on a vehicle. Popped when the deferred call that recovered it ends,
+//   g->vehicles  what is physically unwinding the stack, innermost first. A vehicle is a native C++ exception in
+//   flight: one made by
+//                gopanic or Goexit and unwound by force, or a C++ exception that the unwinder has told us will land at
+//                a boundary. Popped where it lands, or when a catch (...) has swallowed it.
+//   g->_panic    Go's chain of panics, newest first, each riding on a vehicle. Popped when the deferred call that
+//   recovered it ends,
 //                down to what began outside the vehicle's unwinding, never past a Goexit.
-// One list for both fails for a panic after a recover in the same unwinding, and for a deferred call that recovers its own panic.
+// One list for both fails for a panic after a recover in the same unwinding, and for a deferred call that recovers its
+// own panic.
 //
 // A panic that leaves a deferred call which an unwinding runs must not leave the destructor: it is caught there, and
 // rides on from then on on the older vehicle.
 //
-// g->raises (in the thread's tls_block while it runs) counts vehicles ever made on this goroutine; a vehicle's id is its number. An unwinding
-// runs a destructor of an object that was made when raises was r iff the innermost vehicle in flight has id > r.
+// g->raises (in the thread's tls_block while it runs) counts vehicles ever made on this goroutine; a vehicle's id is
+// its number. An unwinding runs a destructor of an object that was made when raises was r iff the innermost vehicle in
+// flight has id > r.
 #pragma once
-
-#include <gofer/detail/panic_data.hpp>
 
 #include <atomic>
 #include <cstdint>
+#include <gofer/detail/panic_data.hpp>
 #include <string>
 #include <typeinfo>
 #include <vector>
@@ -31,13 +34,13 @@ struct vehicle {
   vehicle* link = nullptr;
   sched::g* gp = nullptr;
   std::uint64_t id = 0;
-  unsigned depth = 0;      // the goroutine's uncaught exceptions when it set out, itself included
-  bool forced = false;     // _Unwind_ForcedUnwind; else a C++ exception on its way to one of our boundaries
-  bool foreign = false;    // of another language: the C++ runtime does not count it
-  void* exception = nullptr;  // forced: the exception object
-  detail::panic_ref data;     // forced: for std::rethrow_exception of it
+  unsigned depth = 0;              // the goroutine's uncaught exceptions when it set out, itself included
+  bool forced = false;             // _Unwind_ForcedUnwind; else a C++ exception on its way to one of our boundaries
+  bool foreign = false;            // of another language: the C++ runtime does not count it
+  void* exception = nullptr;       // forced: the exception object
+  detail::panic_ref data;          // forced: for std::rethrow_exception of it
   const void* last_cfa = nullptr;  // forced: the frame that was unwound last
-  std::atomic<int> refs{1};   // the list's, and the exception object's
+  std::atomic<int> refs{1};        // the list's, and the exception object's
   std::atomic<bool> exception_gone{false};  // the exception object was destroyed
 };
 
@@ -66,8 +69,8 @@ struct deferframe {
 /// gopanic; data->pcs says where the panic began (a fault), or is empty: here.
 [[noreturn]] void gopanic_at(detail::panic_ref data);
 
-/// Begins a forced unwinding for p, the newest of the chain. If p was on another vehicle, that one is off the list already; its reference is
-/// taken over, and what else rides on it comes along.
+/// Begins a forced unwinding for p, the newest of the chain. If p was on another vehicle, that one is off the list
+/// already; its reference is taken over, and what else rides on it comes along.
 [[noreturn]] void set_out(sched::g* gp, _panic* p);
 
 /// What is to be done with what a boundary has caught.
@@ -77,7 +80,8 @@ enum class landing {
   set_out_again,    // what rides is a panic, what flies is not: unwind anew, by force
   throw_exception,  // what rides is a C++ exception, what flies is not: throw it
 };
-/// Called in the handler. On a goroutine the decision and the retiring of records run on the system stack (Go's mcall(recovery)).
+/// Called in the handler. On a goroutine the decision and the retiring of records run on the system stack (Go's
+/// mcall(recovery)).
 landing land(sched::g* gp);
 
 /// The vehicle that the handler in which we are has caught; nullptr: not one of ours (a thread's cancellation).
@@ -89,31 +93,34 @@ _panic* riding(sched::g* gp, const vehicle* v);
 /// The innermost vehicle in flight, after forgetting those that a catch (...) swallowed; nullptr: none.
 vehicle* in_flight(sched::g* gp);
 
-/// Exceptions in flight below `others` uncaught ones that a catch (...) has swallowed since: a swallowed panic counts as recovered, a
-/// swallowed Goexit is fatal.
+/// Exceptions in flight below `others` uncaught ones that a catch (...) has swallowed since: a swallowed panic counts
+/// as recovered, a swallowed Goexit is fatal.
 void forget_swallowed(sched::g* gp, unsigned others);
 
-/// An exception that a boundary passed on: should the next boundary catch it too, the place of its throw is known already.
+/// An exception that a boundary passed on: should the next boundary catch it too, the place of its throw is known
+/// already.
 struct rethrown_exception {
   const void* object = nullptr;  // not held
   std::vector<void*> pcs;
+  _panic* aborted = nullptr;  // panics that the exception had aborted, newest first
 };
 void forget_rethrown(sched::g* gp);
 
-/// Panics that an exception had aborted when it was passed on stay on the chain without a vehicle, for the report, until the exception
-/// is a panic again; drops them when it was handled in between.
-void drop_orphans(sched::g* gp);
-
 void pop_panic(sched::g* gp);
 
-/// Retires the panics that ride on v, after a recover or a swallowed unwinding: down to the first Goexit, which then flies on.
+/// Retires the panics that ride on v, after a recover or a swallowed unwinding: down to the first Goexit, which then
+/// flies on.
 void drop_panics_on(sched::g* gp, vehicle* v);
 
 /// Removes v from the goroutine's list.
 void pop_vehicle(sched::g* gp, vehicle* v);
 
-/// Go's printpanics, appended to out: the chain, oldest first.
-void printpanics(std::string& out, const _panic* p);
+/// The texts of the chain's values, newest first: a what() or operator<< is user code, which may print, panic or take its
+/// time, and is done with before the report begins (Go's preprintpanics).
+std::vector<std::string> preprintpanics(const _panic* p);
+
+/// Go's printpanics, appended to out: the chain, oldest first. text: p's among preprintpanics'.
+void printpanics(std::string& out, const _panic* p, const std::string* text);
 
 /// The chain and the line about the signal that raised the newest, as reports begin.
 std::string panic_report(const sched::g* gp);

@@ -73,7 +73,6 @@ void recovery(sched::g* gp, void* arg) {
 }  // namespace
 
 _panic* riding(sched::g* gp, const vehicle* v) {
-  drop_orphans(gp);
   _panic* p = gp->_panic;
   return p != nullptr && p->on == v && v != nullptr ? p : nullptr;
 }
@@ -85,17 +84,18 @@ void pop_panic(sched::g* gp) {
   delete p;
 }
 
-void drop_orphans(sched::g* gp) {
-  while (gp->_panic != nullptr && gp->_panic->on == nullptr) pop_panic(gp);
-}
-
 void forget_rethrown(sched::g* gp) {
+  if (gp->rethrown == nullptr) return;
+  while (_panic* p = gp->rethrown->aborted) {
+    gp->rethrown->aborted = p->link;
+    delete p;
+  }
   delete gp->rethrown;
   gp->rethrown = nullptr;
 }
 
 void drop_panics_on(sched::g* gp, vehicle* v) {
-  while (gp->_panic != nullptr && (gp->_panic->on == v || gp->_panic->on == nullptr)) {
+  while (gp->_panic != nullptr && gp->_panic->on == v) {
     if (gp->_panic->goexit) {
       gp->_panic->aborted = false;
       return;
@@ -159,6 +159,8 @@ landing land(sched::g* gp) {
   land_request request{landed_vehicle(gp), landing::rethrow};
   if (request.v == nullptr) return landing::rethrow;
   sched::mcall(recovery, &request);
+  // A handler that this unwinding left on its way may have held an older one.
+  if (request.decision == landing::resume) forget_swallowed(gp, eh()->uncaught_exceptions);
   return request.decision;
 }
 
@@ -177,9 +179,16 @@ std::exception_ptr release_exception(sched::g* gp, vehicle* v) {
   _panic* p = gp->_panic;
   std::exception_ptr e = p->data->exception;
   forget_rethrown(gp);
-  gp->rethrown = new rethrown_exception{thrown_object(e), p->data->pcs};
+  gp->rethrown = new rethrown_exception{thrown_object(e), p->data->pcs, nullptr};
   pop_panic(gp);
-  for (_panic* q = gp->_panic; q != nullptr && q->on == v; q = q->link) q->on = nullptr;
+  // Those that it had aborted: for the report, should nobody outside catch it.
+  for (_panic** last = &gp->rethrown->aborted; gp->_panic != nullptr && gp->_panic->on == v; last = &(*last)->link) {
+    *last = gp->_panic;
+    gp->_panic = gp->_panic->link;
+    (*last)->link = nullptr;
+    (*last)->on = nullptr;
+    running_panic_defers.fetch_sub(1, std::memory_order_relaxed);
+  }
   pop_vehicle(gp, v);
   return e;
 }

@@ -5,7 +5,8 @@
 
 namespace gofer::runtime {
 
-/// Lies on the faulting goroutine's stack while the panic begins. The offsets of the first two are known to sigpanic_*.S.
+/// Lies on the faulting goroutine's stack while the panic begins. The offsets of the first two are known to
+/// sigpanic_*.S.
 struct fault_frame {
   std::uintptr_t pc;  // of the faulting instruction
   std::uintptr_t sp;  // at that instruction

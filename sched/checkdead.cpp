@@ -1,14 +1,15 @@
-// "all goroutines are asleep": no worker runs, no timer is armed, nobody waits in the poller or in a blocking call, and no thread
-// of the program is left that could wake a goroutine.
+// "all goroutines are asleep": no worker runs, no timer is armed, nobody waits in the poller or in a blocking call, and
+// no thread of the program is left that could wake a goroutine.
 //
-// The last condition is C++'s: a plain thread may send on a channel without gofer having met it. So before the report the
-// process's threads are counted (/proc/self/task) against those that are known to be ours or asleep in run().
+// The last condition is C++'s: a plain thread may send on a channel without gofer having met it. So before the report
+// the process's threads are counted (/proc/self/task) against those that are known to be ours or asleep in run().
 #include <dirent.h>
 
 #include <cstdlib>
 
 #include "sched/netpoll.hpp"
 #include "sched/plain.hpp"
+#include "sched/proc.hpp"
 #include "sched/schedule.hpp"
 
 namespace gofer::sched {
@@ -46,10 +47,12 @@ void checkdead_locked(schedt* s) {
   for (std::int32_t i = 0; i < n; i++) {
     if (s->allp[i]->timers.first_when() != never || !s->allp[i]->rq.empty()) return;
   }
-  if (!s->main_started.load(std::memory_order_relaxed)) return;  // started by go(): the program's threads are still there
+  if (!s->main_started.load(std::memory_order_relaxed))
+    return;  // started by go(): the program's threads are still there
   if (threads_of_process() > known_threads(s)) return;
   s->lock.unlock();  // the report may take its time; nobody else is awake
-  if (s->main_goexited.load(std::memory_order_relaxed)) {
+  // Go's distinction: with goroutines left they are asleep, whether main is among them or not.
+  if (s->main_goexited.load(std::memory_order_relaxed) && gcount() == 0) {
     fatal_all("no goroutines (main called runtime.Goexit) - deadlock!");
   }
   fatal_all("all goroutines are asleep - deadlock!");

@@ -43,8 +43,8 @@ inline constexpr std::size_t page_size = 4096;  // checked against sysconf at st
 /// Go's ring size: a power of two so that indices wrap by masking.
 inline constexpr std::uint32_t runq_size = 256;
 
-/// Every 61st schedule looks at the global queue first, as Go does: two goroutines that respawn each other could otherwise
-/// hold the local queue for ever.
+/// Every 61st schedule looks at the global queue first, as Go does: two goroutines that respawn each other could
+/// otherwise hold the local queue for ever.
 inline constexpr std::uint32_t globq_tick = 61;
 
 /// Default address space of a stack. Only touched pages cost memory (a parked goroutine holds one).
@@ -54,7 +54,8 @@ inline constexpr std::size_t max_stack_size = std::size_t{1} << 30;
 
 inline constexpr int max_procs = 1024;
 
-/// Dead goroutines (with their stacks) that a P keeps, and how many move to or from the central list at once (Go: 64, 32).
+/// Dead goroutines (with their stacks) that a P keeps, and how many move to or from the central list at once (Go: 64,
+/// 32).
 inline constexpr int gfree_local_max = 64;
 inline constexpr int gfree_batch = 32;
 

@@ -1,6 +1,6 @@
-// The two ways in which the runtime gives up: throw_ (a bug in gofer) and fatal (the user's fault that no recover can mend).
-// Both print Go's format and end the process with status 2. What a report needs from above (goroutine tracebacks, panics in progress)
-// comes through the hooks.
+// The two ways in which the runtime gives up: throw_ (a bug in gofer) and fatal (the user's fault that no recover can
+// mend). Both print Go's format and end the process with status 2. What a report needs from above (goroutine
+// tracebacks, panics in progress) comes through the hooks.
 #pragma once
 
 #include "sched/g.hpp"
@@ -11,15 +11,17 @@ namespace gofer::sched {
 struct p;
 
 struct hooks_t {
-  void (*entry)(g* gp) = nullptr;             // runs a goroutine's function, with all of Go's rules
-  void (*print_traceback)(g* gp, bool all) = nullptr;  // the goroutine's frames (gp may be null) and, when `all`, everybody's
-  void (*release_pool)(p* pp) = nullptr;      // gives a retired P's deferpool back
-  void (*plain_exit)(g* gp) = nullptr;        // a plain thread ends: free its language state
+  void (*entry)(g* gp) = nullptr;  // runs a goroutine's function, with all of Go's rules
+  void (*print_traceback)(g* gp,
+                          bool all) = nullptr;  // the goroutine's frames (gp may be null) and, when `all`, everybody's
+  void (*release_pool)(p* pp) = nullptr;        // gives a retired P's deferpool back
+  void (*plain_exit)(g* gp) = nullptr;          // a plain thread ends: free its language state
   bool (*fault)(int sig, void* info, void* context) = nullptr;  // a synchronous signal; false: not ours
 };
 extern hooks_t hooks;
 
-/// "fatal error: text", the running goroutine's traceback and everybody's as GOFER_TRACEBACK says, exit status 2. Any stack.
+/// "fatal error: text", the running goroutine's traceback and everybody's as GOFER_TRACEBACK says, exit status 2. Any
+/// stack.
 [[noreturn]] void fatal(const char* text);
 
 /// fatal with all goroutines but none running ("all goroutines are asleep - deadlock!").

@@ -1,8 +1,9 @@
 // futex(2), and the two ways in which threads of the runtime wait for each other: a mutex and a one-shot note.
 //
-// Both block the thread, not the goroutine. They are for sections of some tens of instructions that cannot park. Why not
-// std::mutex: the section may be left on another goroutine's stack (a parking goroutine's lock is released by whoever runs
-// next on the thread), which is the same thread, but a word is also four bytes instead of forty, and a note needs the futex.
+// Both block the thread, not the goroutine. They are for sections of some tens of instructions that cannot park. Why
+// not std::mutex: the section may be left on another goroutine's stack (a parking goroutine's lock is released by
+// whoever runs next on the thread), which is the same thread, but a word is also four bytes instead of forty, and a
+// note needs the futex.
 #pragma once
 
 #include <atomic>
@@ -23,8 +24,8 @@ inline void cpu_relax() {
 #endif
 }
 
-/// A mutex of one word: 0 free, 1 held, 2 held and somebody may sleep (Drepper, "Futexes are tricky", mutex2; Go's lock_futex.go).
-/// Not recursive, not fair. Named `lock`/`unlock` so that std::lock_guard works.
+/// A mutex of one word: 0 free, 1 held, 2 held and somebody may sleep (Drepper, "Futexes are tricky", mutex2; Go's
+/// lock_futex.go). Not recursive, not fair. Named `lock`/`unlock` so that std::lock_guard works.
 class futex_mutex {
  public:
   void lock() {

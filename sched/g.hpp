@@ -1,14 +1,15 @@
 // g: a goroutine.
 //
-// The struct lies at the top of its own stack, so that a parked goroutine costs one page, and it outlives the goroutine:
-// a dead g keeps its stack and waits on a free list for the next `go`.
+// The struct lies at the top of its own stack, so that a parked goroutine costs one page, and it outlives the
+// goroutine: a dead g keeps its stack and waits on a free list for the next `go`.
 //
 // Who owns the stack, and where the g is, by status:
 //   idle      never ran, or dead: on a free list. The free list's owner may write anything.
 //   runnable  on exactly one run queue (ring, runnext, global queue); its stack is not in use.
 //   running   on a thread: m->curg == this; the thread owns everything here.
 //   syscall   like running, but the P may have been taken away.
-//   waiting   parked; whoever is obliged to call goready on it (a channel's queue, a timer, the poller) owns the wake-up.
+//   waiting   parked; whoever is obliged to call goready on it (a channel's queue, a timer, the poller) owns the
+//   wake-up.
 // Changes go through casgstatus (park.cpp), which throws on any other.
 #pragma once
 
@@ -53,39 +54,40 @@ struct g {
   g* schedlink = nullptr;  // in whichever queue or free list the status allows
   std::atomic<gstatus> status{gstatus::idle};
   wait_reason waitreason = wait_reason::none;
-  bool plain = false;         // the g of a plain thread: parks by futex, never on a queue
-  bool system = false;        // the runtime's own helper: not counted, not shown
-  m* lockedm = nullptr;       // lock_os_thread: the only thread that may run it
+  bool plain = false;    // the g of a plain thread: parks by futex, never on a queue
+  bool system = false;   // the runtime's own helper: not counted, not shown
+  m* lockedm = nullptr;  // lock_os_thread: the only thread that may run it
   int saved_errno = 0;
-  eh_globals eh{};            // of this goroutine while it does not run
-  std::uint64_t raises = 0;   // see tls_block
-  std::int64_t waitsince = 0; // nanotime() when it parked, approximately; 0 while it runs
+  eh_globals eh{};             // of this goroutine while it does not run
+  std::uint64_t raises = 0;    // see tls_block
+  std::int64_t waitsince = 0;  // nanotime() when it parked, approximately; 0 while it runs
   sched::stack stk{};
-  std::size_t stack_size = 0; // size class: what stackalloc was asked for
+  std::size_t stack_size = 0;  // size class: what stackalloc was asked for
 
   // Identity.
   std::uint64_t goid = 0;
   std::uint64_t parent_goid = 0;
-  void* gopc = nullptr;       // return address of the `go` that made it
-  const char* name = nullptr; // spawn_options.name, copied into the stack; may be null
-  schedt* sched = nullptr;  // the run() it belongs to
+  void* gopc = nullptr;        // return address of the `go` that made it
+  const char* name = nullptr;  // spawn_options.name, copied into the stack; may be null
+  schedt* sched = nullptr;     // the run() it belongs to
 
   // What it runs.
   void (*entry)(void*) = nullptr;
   void* entry_arg = nullptr;
   void (*switch_entry)() = nullptr;  // Boost backend: what boost_entry calls
 
-  // Passed from the waker to the woken (a sudog, a poll result); owned by the waiter while it runs, by the waker before goready.
+  // Passed from the waker to the woken (a sudog, a poll result); owned by the waiter while it runs, by the waker before
+  // goready.
   void* param = nullptr;
   std::atomic<std::uint32_t> select_done{0};  // a select's cases race to set this (see runtime/select.cpp)
 
   // Go's language state, owned by runtime/.
   runtime::_panic* _panic = nullptr;
   runtime::_defer* _defer = nullptr;
-  runtime::vehicle* vehicles = nullptr;       // physical unwindings in progress, innermost first
-  runtime::deferframe* deferframes = nullptr; // deferred calls being run by an unwinding, innermost first
+  runtime::vehicle* vehicles = nullptr;        // physical unwindings in progress, innermost first
+  runtime::deferframe* deferframes = nullptr;  // deferred calls being run by an unwinding, innermost first
   runtime::rethrown_exception* rethrown = nullptr;
-  void* locals = nullptr;                     // gofer::local<T>
+  void* locals = nullptr;  // gofer::local<T>
 
   note parked;  // a plain thread's g sleeps here
 

@@ -1,6 +1,6 @@
-// The global run queue: where a full ring spills to, where threads without a P put what they ready, and what everybody looks at
-// every 61st schedule. Boost.Lockfree's queue (Michael and Scott) holds the goroutines; the count beside it answers "is there
-// anything" without touching the queue's cache lines.
+// The global run queue: where a full ring spills to, where threads without a P put what they ready, and what everybody
+// looks at every 61st schedule. Boost.Lockfree's queue (Michael and Scott) holds the goroutines; the count beside it
+// answers "is there anything" without touching the queue's cache lines.
 #pragma once
 
 // Boost.Atomic's x86 operations are inline assembly, which ThreadSanitizer cannot see; std::atomic's it can.

@@ -1,8 +1,9 @@
 // Starting and ending the scheduler, GOMAXPROCS.
 //
-// Each run has its own schedt and Ps. Ending one means: every P is told to stop, idle workers are woken and end, busy ones
-// end when they next come to the scheduler. A worker that does not come (its goroutine computes for ever, or blocks in a system call) is left
-// behind with its P; nothing it does can reach the next run, because everything it holds belongs to the old schedt.
+// Each run has its own schedt and Ps. Ending one means: every P is told to stop, idle workers are woken and end, busy
+// ones end when they next come to the scheduler. A worker that does not come (its goroutine computes for ever, or
+// blocks in a system call) is left behind with its P; nothing it does can reach the next run, because everything it
+// holds belongs to the old schedt.
 #include <sched.h>
 #include <unistd.h>
 
@@ -147,6 +148,7 @@ void sched_stop(schedt* s) {
     if (wait <= 0) break;
     futex_wait(&s->workers_left, left, wait);
   }
+  netpoll_forget(s);
   const std::lock_guard hold(s->lock);
   for (m* mp = s->allm; mp != nullptr;) {
     m* next = mp->alllink;

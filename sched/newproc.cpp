@@ -1,5 +1,5 @@
-// A goroutine's beginning: one stack from the P's list, the closure at its top, a place in runnext. No allocation, no lock, no
-// system call while the P has stacks.
+// A goroutine's beginning: one stack from the P's list, the closure at its top, a place in runnext. No allocation, no
+// lock, no system call while the P has stacks.
 #include <cstring>
 
 #include "sched/proc.hpp"

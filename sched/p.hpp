@@ -32,7 +32,6 @@ struct alignas(cache_line) p {
   std::atomic<std::uint32_t> syscalltick{0};
   std::atomic<bool> stop{false};  // the run() is over: schedule nothing more (read at every schedule)
 
-
   // Dead g's with their stacks, default size only.
   g* gfree = nullptr;
   int gfree_n = 0;

@@ -1,8 +1,9 @@
 // The waist: everything that blocks is built on gopark and goready.
 //
-// gopark does not switch to a scheduler: it picks the next goroutine and switches to it directly, and what is left to do for
-// the one that parks (release a channel's lock, say) is run by whoever comes next, when the parked one's context is complete.
-// So nobody can ready a goroutine that has not finished leaving, and there is no window between the unlock and the park.
+// gopark does not switch to a scheduler: it picks the next goroutine and switches to it directly, and what is left to
+// do for the one that parks (release a channel's lock, say) is run by whoever comes next, when the parked one's context
+// is complete. So nobody can ready a goroutine that has not finished leaving, and there is no window between the unlock
+// and the park.
 #pragma once
 
 #include "sched/futex.hpp"
@@ -17,8 +18,8 @@ namespace gofer::sched {
 inline g* getg() { return getm()->curg; }
 
 /// Parks the running goroutine until somebody calls goready on it. `commit(gp, arg)` runs once its context is saved, on
-/// another stack of the same thread; it makes gp findable (typically it unlocks what protects the queue that gp is on), must not park
-/// and must not touch gp afterwards. On a plain thread the thread sleeps. Fatal on a system stack.
+/// another stack of the same thread; it makes gp findable (typically it unlocks what protects the queue that gp is on),
+/// must not park and must not touch gp afterwards. On a plain thread the thread sleeps. Fatal on a system stack.
 void gopark(void (*commit)(g* gp, void* arg), void* arg, wait_reason reason);
 
 /// gopark with the commonest commit: unlock the lock under which this goroutine was queued.
@@ -42,8 +43,8 @@ void unlock_os_thread();
 /// Ends the running goroutine; never returns. What is on its stack is not unwound (runtime/ has done that).
 [[noreturn]] void goexit0();
 
-/// Runs fn(gp, arg) on this thread's system stack, gp being the caller with its context saved; gp goes on when fn returns.
-/// On a plain thread, or already on the system stack: runs it here.
+/// Runs fn(gp, arg) on this thread's system stack, gp being the caller with its context saved; gp goes on when fn
+/// returns. On a plain thread, or already on the system stack: runs it here.
 void mcall(void (*fn)(g* gp, void* arg), void* arg);
 
 }  // namespace gofer::sched

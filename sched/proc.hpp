@@ -16,8 +16,9 @@ struct spawn_params {
   void* gopc = nullptr;        // the caller of `go`, for "created by"
 };
 
-/// A new goroutine, not yet runnable, with `size` bytes aligned to `align` on its stack at gp->entry_arg for the caller to fill.
-/// size must be at most max_closure. Starts the runtime if it does not run. Fatal when there is no memory for a stack.
+/// A new goroutine, not yet runnable, with `size` bytes aligned to `align` on its stack at gp->entry_arg for the caller
+/// to fill. size must be at most max_closure. Starts the runtime if it does not run. Fatal when there is no memory for
+/// a stack.
 g* newproc_prepare(const spawn_params& params, std::size_t size, std::size_t align);
 inline constexpr std::size_t max_closure = 1024;
 
@@ -28,14 +29,15 @@ void newproc_start(g* gp, void (*entry)(void*));
 void newproc_cancel(g* gp);
 
 struct start_params {
-  int procs = 0;                // 0: one per processor this process may use
-  std::size_t stack_size = 0;   // 0: the default
+  int procs = 0;               // 0: one per processor this process may use
+  std::size_t stack_size = 0;  // 0: the default
 };
 
 /// Starts the scheduler unless it runs; returns its instance. Any thread.
 schedt* sched_start(const start_params& params);
 
-/// Runs entry(arg) as goroutine 1 and sleeps until it has returned or main_done() was called. The calling thread must be a plain one.
+/// Runs entry(arg) as goroutine 1 and sleeps until it has returned or main_done() was called. The calling thread must
+/// be a plain one.
 void sched_run_main(schedt* s, void (*entry)(void*), void* arg, void* gopc);
 
 /// Called by goroutine 1 when main has returned. Never schedules anything again.
@@ -47,14 +49,18 @@ void sched_main_goexited();
 /// Ends the scheduler: workers that are idle or come back to it end; goroutines are never scheduled again.
 void sched_stop(schedt* s);
 
+/// Faults become panics from here on. Called when the program is loaded, for plain threads, and again by sched_start: a
+/// handler that the program has installed in between is then the one that faults elsewhere are passed on to.
+void install_signal_handlers();
+
 /// GOMAXPROCS; n < 1 only reports. Returns the previous setting.
 int gomaxprocs(int n);
 
 /// Goroutines alive, without the runtime's own.
 std::int64_t gcount();
 
-/// Marks the running goroutine as about to block in the system: its P may go on with others. Must be followed by exitsyscall on
-/// the same thread; nothing in between may use gofer. Both do nothing on a plain thread.
+/// Marks the running goroutine as about to block in the system: its P may go on with others. Must be followed by
+/// exitsyscall on the same thread; nothing in between may use gofer. Both do nothing on a plain thread.
 void entersyscall();
 void exitsyscall();
 

@@ -14,7 +14,7 @@ std::uint32_t runq::take_half(g** out) {
 
 std::uint32_t runq::grab(std::array<g*, runq_size / 2>& out) {
   for (;;) {
-    std::uint32_t head = head_.load(std::memory_order_acquire);        // acquire; pairs with the CASes of other consumers
+    std::uint32_t head = head_.load(std::memory_order_acquire);  // acquire; pairs with the CASes of other consumers
     const std::uint32_t tail = tail_.load(std::memory_order_acquire);  // acquire; pairs with the release in push
     std::uint32_t n = tail - head;
     n -= n / 2;

@@ -1,10 +1,10 @@
 // The local run queue: a ring of 256 goroutines that its owner fills and everybody may steal from, and a slot `next`.
 //
-// Rule (Go's proc.go, after Chase and Lev without the dequeue at the owner's end): only the owner writes tail and the slots;
-// head moves by compare-and-swap, by the owner one at a time, by a thief half the ring at a time. A thief copies the
-// goroutines out before it moves head: should the CAS fail, the copies were worthless and are forgotten.
-// `next` is run before the ring and inherits the running goroutine's place: a goroutine that readies another and parks hands
-// over at once. Thieves take it last, and only when they find nothing else.
+// Rule (Go's proc.go, after Chase and Lev without the dequeue at the owner's end): only the owner writes tail and the
+// slots; head moves by compare-and-swap, by the owner one at a time, by a thief half the ring at a time. A thief copies
+// the goroutines out before it moves head: should the CAS fail, the copies were worthless and are forgotten. `next` is
+// run before the ring and inherits the running goroutine's place: a goroutine that readies another and parks hands over
+// at once. Thieves take it last, and only when they find nothing else.
 //
 // Invariants: tail - head <= 256 (both wrap); a slot in [head, tail) holds a goroutine in status runnable.
 #pragma once
@@ -23,7 +23,8 @@ class runq {
  public:
   /// Owner. False when the ring is full: the caller moves half of it to the global queue (runqputslow).
   bool push(g* gp) {
-    const std::uint32_t head = head_.load(std::memory_order_acquire);  // acquire; pairs with the release CASes in pop and grab
+    const std::uint32_t head =
+        head_.load(std::memory_order_acquire);  // acquire; pairs with the release CASes in pop and grab
     const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
     if (tail - head >= runq_size) return false;
     slots_[tail % runq_size].store(gp, std::memory_order_relaxed);
@@ -43,8 +44,8 @@ class runq {
     }
   }
 
-  /// Owner. Puts gp into the slot and returns whom it held. seq_cst: a waker stores here and then reads npidle, a worker that
-  /// gives up raises npidle and then reads here, in empty() (wake.cpp).
+  /// Owner. Puts gp into the slot and returns whom it held. seq_cst: a waker stores here and then reads npidle, a
+  /// worker that gives up raises npidle and then reads here, in empty() (wake.cpp).
   g* exchange_next(g* gp) { return next_.exchange(gp, std::memory_order_seq_cst); }
 
   /// Owner or thief. Takes what the slot holds.
@@ -52,11 +53,13 @@ class runq {
     g* gp = next_.load(std::memory_order_relaxed);
     if (gp == nullptr) return nullptr;
     // Only the owner ever stores non-null, so a failed CAS means that a thief took it: no retry.
-    return next_.compare_exchange_strong(gp, nullptr, std::memory_order_acq_rel, std::memory_order_relaxed) ? gp : nullptr;
+    return next_.compare_exchange_strong(gp, nullptr, std::memory_order_acq_rel, std::memory_order_relaxed) ? gp
+                                                                                                            : nullptr;
   }
   g* peek_next() const { return next_.load(std::memory_order_relaxed); }
 
-  /// Owner, ring full. Takes half of it into out (room for 129 with the caller's own); returns how many, 0 when a thief was faster.
+  /// Owner, ring full. Takes half of it into out (room for 129 with the caller's own); returns how many, 0 when a thief
+  /// was faster.
   std::uint32_t take_half(g** out);
 
   /// Thief. Takes half of the ring (rounded up) into `out`; 0 when there was nothing.

@@ -1,5 +1,5 @@
-// schedt: what the Ps and Ms of one run() share. Made by sched_start, ended by sched_stop, never freed: a goroutine or a thread
-// that outlives its run may still look at it.
+// schedt: what the Ps and Ms of one run() share. Made by sched_start, ended by sched_stop, never freed: a goroutine or
+// a thread that outlives its run may still look at it.
 #pragma once
 
 #include <atomic>
@@ -17,13 +17,13 @@ namespace gofer::sched {
 struct schedt {
   // Idle lists and counts; everything below up to the next blank line is guarded by lock.
   futex_mutex lock;
-  m* midle = nullptr;   // idle workers
+  m* midle = nullptr;  // idle workers
   int nmidle = 0;
   int nmidlelocked = 0;  // workers asleep because their goroutine is (lock_os_thread)
-  int nm = 0;           // workers alive (created and not ended)
+  int nm = 0;            // workers alive (created and not ended)
   p* pidle = nullptr;
-  m* allm = nullptr;    // every worker ever, for joining
-  std::int64_t mid = 0; // ids given out
+  m* allm = nullptr;     // every worker ever, for joining
+  std::int64_t mid = 0;  // ids given out
 
   // How many Ps are idle, how many Ms look for work. The wake-up protocol (wake.cpp) rests on these two.
   alignas(cache_line) std::atomic<std::int32_t> npidle{0};
@@ -46,7 +46,7 @@ struct schedt {
   std::atomic<bool> stopping{false};
   std::atomic<bool> main_started{false};
   std::atomic<bool> main_goexited{false};
-  note main_done;        // run()'s thread sleeps here
+  note main_done;                              // run()'s thread sleeps here
   std::atomic<std::uint32_t> workers_left{0};  // futex word: workers that have not ended yet
 
   std::atomic<bool> sysmon_waits{false};

@@ -1,8 +1,9 @@
 // The scheduler: who runs next.
 //
-// A goroutine that parks looks itself, on its own stack, for the next one in its P's queue, and switches to it (next_local). Only when
-// that is empty, or when something else is due (a timer, the global queue, the end of the run), does it switch to g0, where
-// find_runnable looks everywhere, then gives up the P and sleeps. The common park is one switch instead of Go's two.
+// A goroutine that parks looks itself, on its own stack, for the next one in its P's queue, and switches to it
+// (next_local). Only when that is empty, or when something else is due (a timer, the global queue, the end of the run),
+// does it switch to g0, where find_runnable looks everywhere, then gives up the P and sleeps. The common park is one
+// switch instead of Go's two.
 #include "sched/schedule.hpp"
 
 #include <array>
@@ -124,7 +125,8 @@ g* find_nearby(m* mp) {
   return nullptr;
 }
 
-// Blocks in the poller as the one M that does. Returns a goroutine with a P held, or nullptr: look again (mp->pp may be set).
+// Blocks in the poller as the one M that does. Returns a goroutine with a P held, or nullptr: look again (mp->pp may be
+// set).
 g* block_in_poller(m* mp, std::int64_t until) {
   schedt* s = mp->sched;
   std::int64_t delay = -1;
@@ -151,6 +153,20 @@ g* block_in_poller(m* mp, std::int64_t until) {
   return list == nullptr ? nullptr : take_from_poller(mp, list);
 }
 
+// After an M without a P has stopped spinning: whoever made work meanwhile saw it spin and woke nobody. True: there is
+// work, and a P to look for it again.
+bool look_once_more(m* mp) {
+  schedt* s = mp->sched;
+  if (!any_work(s)) return false;
+  const std::lock_guard hold(s->lock);
+  p* again = pidleget_locked(s);
+  if (again == nullptr) return false;
+  acquirep(mp, again);
+  mp->spinning = true;
+  s->nmspinning.fetch_add(1, std::memory_order_seq_cst);
+  return true;
+}
+
 // Finds a runnable goroutine; blocks until there is one. nullptr: the run is over. Go's findRunnable.
 g* find_runnable(m* mp) {
   schedt* s = mp->sched;
@@ -161,11 +177,10 @@ g* find_runnable(m* mp) {
     }
     p* pp = mp->pp;
     if (pp->stop.load(std::memory_order_relaxed)) {
-      if (mp->spinning) {
-        mp->spinning = false;
-        s->nmspinning.fetch_sub(1, std::memory_order_seq_cst);
-      }
+      const bool was_spinning = std::exchange(mp->spinning, false);
+      if (was_spinning) s->nmspinning.fetch_sub(1, std::memory_order_seq_cst);
       retire(mp);
+      if (was_spinning) look_once_more(mp);
       continue;
     }
     if (g* gp = find_nearby(mp)) return gp;
@@ -192,15 +207,7 @@ g* find_runnable(m* mp) {
     if (was_spinning) {
       mp->spinning = false;
       s->nmspinning.fetch_sub(1, std::memory_order_seq_cst);
-      if (any_work(s)) {
-        const std::lock_guard hold(s->lock);
-        if (p* again = pidleget_locked(s)) {
-          acquirep(mp, again);
-          mp->spinning = true;
-          s->nmspinning.fetch_add(1, std::memory_order_seq_cst);
-          continue;
-        }
-      }
+      if (look_once_more(mp)) continue;
     }
 
     const std::int64_t until = earliest_timer(s);

@@ -21,7 +21,8 @@ inline void finish_switch(m* mp) {
   }
 }
 
-/// The goroutine to switch to directly, or nullptr when the scheduler on g0 has to decide (nothing local, or something else is due).
+/// The goroutine to switch to directly, or nullptr when the scheduler on g0 has to decide (nothing local, or something
+/// else is due).
 g* next_local(m* mp);
 
 /// A worker's life on its g0.
@@ -32,7 +33,8 @@ void leave(m* mp, g* gp, g* next, bool dies);
 
 /// The checked change of a goroutine's status.
 inline void casgstatus(g* gp, gstatus from, gstatus to) {
-  GOFER_CHECK(gp->status.load(std::memory_order_relaxed) == from, "goroutine in a status that this change does not start from");
+  GOFER_CHECK(gp->status.load(std::memory_order_relaxed) == from,
+              "goroutine in a status that this change does not start from");
   gp->status.store(to, std::memory_order_release);
 }
 
@@ -40,19 +42,21 @@ inline bool on_goroutine(const m* mp) { return mp->curg != &mp->g0; }
 
 // --- queue.cpp
 
-/// Puts gp on pp's queue, as the next to run or at the tail; spills half of a full ring to the global queue. Owner of pp only.
+/// Puts gp on pp's queue, as the next to run or at the tail; spills half of a full ring to the global queue. Owner of
+/// pp only.
 void runqput(p* pp, g* gp, bool next);
 /// A batch from the global queue: the first is returned, the rest goes to pp's ring.
 g* globrunqget(schedt* s, p* pp);
-/// Makes a list of goroutines from the poller runnable: to pp's ring when given, else to the global queue; wakes workers.
+/// Makes a list of goroutines from the poller runnable: to pp's ring when given, else to the global queue; wakes
+/// workers.
 void injectglist(schedt* s, p* pp, g* list);
 
 // --- wake.cpp
 
 void wakep(schedt* s);
 
-/// After a push to a ring (not to runnext, whose exchange is a barrier by itself): is there a P that nobody looks after?
-/// The read-modify-write of nmspinning orders the push before the question: see wake.cpp.
+/// After a push to a ring (not to runnext, whose exchange is a barrier by itself): is there a P that nobody looks
+/// after? The read-modify-write of nmspinning orders the push before the question: see wake.cpp.
 inline bool wanted_after_push(schedt* s) {
   if (s->nprocs.load(std::memory_order_relaxed) == 1) return false;
   return s->nmspinning.fetch_add(0, std::memory_order_seq_cst) == 0 && s->npidle.load(std::memory_order_seq_cst) != 0;
@@ -89,7 +93,6 @@ void wake_sysmon(schedt* s);
 /// Gives the calling thread an alternate signal stack, unless it has one; returns what drop_altstack takes.
 void* ensure_altstack();
 void drop_altstack(void* altstack);
-void install_signal_handlers();
 
 // --- plain.cpp
 

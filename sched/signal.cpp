@@ -1,15 +1,15 @@
-// Synchronous signals: a fault in a goroutine becomes a panic (runtime/sigpanic.cpp, by hook), a hit guard page Go's stack
-// overflow report, everything else goes to whom it would have gone to without us.
+// Synchronous signals: a fault in a goroutine becomes a panic (runtime/sigpanic.cpp, by hook), a hit guard page Go's
+// stack overflow report, everything else goes to whom it would have gone to without us.
 #include <signal.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cstdio>
 #include <cstring>
 
+#include "sched/proc.hpp"
 #include "sched/schedule.hpp"
 #include "sched/stack.hpp"
 
@@ -23,11 +23,19 @@ constexpr std::size_t altstack_size = 256 * 1024;
 constexpr std::array<int, 3> fault_signals = {SIGSEGV, SIGBUS, SIGFPE};
 struct sigaction previous[fault_signals.size()];
 
-[[noreturn]] void report_overflow(const g* gp) {
+void* stack_pointer(void* context) {
+  const auto* uc = static_cast<const ucontext_t*>(context);
+#if defined(__x86_64__)
+  return reinterpret_cast<void*>(uc->uc_mcontext.gregs[REG_RSP]);
+#else
+  return reinterpret_cast<void*>(uc->uc_mcontext.sp);
+#endif
+}
+
+[[noreturn]] void report_overflow(const g* gp, void* sp) {
   char line[256];
-  std::snprintf(line, sizeof line,
-                "runtime: goroutine stack exceeds %zu-byte limit\nruntime: goroutine %llu stack=[%p, %p]\n", gp->stack_size,
-                static_cast<unsigned long long>(gp->goid), static_cast<void*>(gp->stk.lo), static_cast<void*>(gp->stk.hi));
+  std::snprintf(line, sizeof line, "runtime: goroutine stack exceeds %zu-byte limit\nruntime: sp=%p stack=[%p, %p]\n",
+                gp->stack_size, sp, static_cast<void*>(gp->stk.lo), static_cast<void*>(gp->stk.hi));
   write_err(line);
   fatal("stack overflow");
 }
@@ -55,7 +63,7 @@ void on_fault(int sig, siginfo_t* info, void* context) {
   g* owner = nullptr;
   if (sig != SIGFPE && guard_hit(info->si_addr, &owner)) {
     const m* mp = getm_or_null();
-    if (mp != nullptr && mp->curg == owner) report_overflow(owner);
+    if (mp != nullptr && mp->curg == owner) report_overflow(owner, stack_pointer(context));
   }
   if (hooks.fault != nullptr && hooks.fault(sig, info, context)) return;
   chain(sig, info, context);
@@ -64,20 +72,25 @@ void on_fault(int sig, siginfo_t* info, void* context) {
 }  // namespace
 
 void install_signal_handlers() {
-  static std::atomic<bool> installed{false};
-  if (installed.exchange(true)) return;
   struct sigaction sa {};
   sa.sa_sigaction = on_fault;
   // NODEFER: the handler returns into a panic, which may fault again before it is over.
   sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
   sigemptyset(&sa.sa_mask);
-  for (std::size_t i = 0; i < fault_signals.size(); i++) ::sigaction(fault_signals[i], &sa, &previous[i]);
+  for (std::size_t i = 0; i < fault_signals.size(); i++) {
+    struct sigaction current {};
+    ::sigaction(fault_signals[i], nullptr, &current);
+    if ((current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == on_fault) continue;
+    previous[i] = current;
+    ::sigaction(fault_signals[i], &sa, nullptr);
+  }
 }
 
 void* ensure_altstack() {
   stack_t old{};
   if (::sigaltstack(nullptr, &old) == 0 && (old.ss_flags & SS_DISABLE) == 0) return nullptr;  // a sanitizer's
-  void* mem = ::mmap(nullptr, altstack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* mem =
+      ::mmap(nullptr, altstack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mem == MAP_FAILED) return nullptr;
   stack_t ss{};
   ss.ss_sp = mem;

@@ -131,7 +131,8 @@ slab* new_slab(std::size_t size) {
 #endif
   for (std::uint32_t i = 0; i < count; i++) install_guard(stack_base(s, i));
   s->next = slabs.load(std::memory_order_relaxed);
-  slabs.store(s, std::memory_order_release);  // release; pairs with the acquire in for_each_g. Writers hold central.lock.
+  slabs.store(s,
+              std::memory_order_release);  // release; pairs with the acquire in for_each_g. Writers hold central.lock.
   return s;
 }
 
@@ -254,8 +255,9 @@ void gfpurge(p* pp) {
 }
 
 bool scavenge() {
-  // Half of what lay unused all the time since the last call, at least 64: a pool that is not used any more is empty after some calls, one
-  // that breathes keeps what it needs. The madvise calls (2 us each) run outside the lock, in pieces of 256.
+  // Half of what lay unused all the time since the last call, at least 64: a pool that is not used any more is empty
+  // after some calls, one that breathes keeps what it needs. The madvise calls (2 us each) run outside the lock, in
+  // pieces of 256.
   constexpr std::int64_t piece = 256;
   constexpr std::int64_t keep = 64;
   central& c = the_central();
@@ -268,7 +270,8 @@ bool scavenge() {
       const std::lock_guard hold(c.lock);
       if (ci >= c.classes.size()) break;
       sc = c.classes[ci];
-      todo = std::min(sc->nwarm - keep, std::max<std::int64_t>(sc->low_water / 2, std::min<std::int64_t>(sc->low_water, 64)));
+      todo = std::min(sc->nwarm - keep,
+                      std::max<std::int64_t>(sc->low_water / 2, std::min<std::int64_t>(sc->low_water, 64)));
     }
     while (todo > 0) {
       batch.clear();

@@ -1,9 +1,9 @@
 // The context switch: the only file that knows how a stack is left and entered.
 //
-// Two backends. Boost.Context's jump_fcontext (portable; 5.5 ns a switch on the reference machine) and, on x86-64, our own
-// six callee-saved registers leaving by `jmp` (2.45 ns: leaving by `ret` defeats the return predictor, 7.3 ns). Neither
-// saves the x87 and SSE control words per goroutine (10.9 ns with them): the rounding mode belongs to the thread, as
-// docs/thread-locals.md says. The sanitizers are told of every switch here and nowhere else.
+// Two backends. Boost.Context's jump_fcontext (portable; 5.5 ns a switch on the reference machine) and, on x86-64, our
+// own six callee-saved registers leaving by `jmp` (2.45 ns: leaving by `ret` defeats the return predictor, 7.3 ns).
+// Neither saves the x87 and SSE control words per goroutine (10.9 ns with them): the rounding mode belongs to the
+// thread, as docs/thread-locals.md says. The sanitizers are told of every switch here and nowhere else.
 #pragma once
 
 #include "sched/config.hpp"

@@ -1,8 +1,8 @@
 // Blocking calls: the P may go on without the thread.
 //
-// entersyscall marks the P; nothing else happens unless the call is long. sysmon, which looks every 20 us to 10 ms, takes the P of
-// a call that it sees twice, when there is other work (retake). exitsyscall takes the same P back by one compare-and-swap if
-// it is still there, else an idle one, else the goroutine queues and the thread sleeps.
+// entersyscall marks the P; nothing else happens unless the call is long. sysmon, which looks every 20 us to 10 ms,
+// takes the P of a call that it sees twice, when there is other work (retake). exitsyscall takes the same P back by one
+// compare-and-swap if it is still there, else an idle one, else the goroutine queues and the thread sleeps.
 #include <mutex>
 
 #include "sched/proc.hpp"
@@ -44,7 +44,8 @@ void entersyscall() {
   mp->oldp = pp;
   mp->pp = nullptr;
   pp->mp = nullptr;
-  // release; pairs with the CAS in retake: whoever takes the P sees all that we did with it. seq_cst against sysmon_waits.
+  // release; pairs with the CAS in retake: whoever takes the P sees all that we did with it. seq_cst against
+  // sysmon_waits.
   pp->status.store(pstatus::syscall, std::memory_order_seq_cst);
   if (mp->sched->sysmon_waits.load(std::memory_order_seq_cst)) wake_sysmon(mp->sched);
 }
@@ -57,7 +58,8 @@ void exitsyscall() {
   mp->oldp = nullptr;
   pstatus expected = pstatus::syscall;
   if (!pp->stop.load(std::memory_order_relaxed) &&
-      pp->status.compare_exchange_strong(expected, pstatus::running, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+      pp->status.compare_exchange_strong(expected, pstatus::running, std::memory_order_acq_rel,
+                                         std::memory_order_relaxed)) {
     pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
     pp->mp = mp;
     mp->pp = pp;

@@ -1,6 +1,6 @@
-// sysmon: a thread without a P that looks after what nobody else does: Ps held by threads in long system calls, a poller that no
-// worker had time for, memory of unused stacks. It sleeps 20 us between looks, up to 10 ms when nothing happens (Go's numbers), and
-// for good when every P is idle.
+// sysmon: a thread without a P that looks after what nobody else does: Ps held by threads in long system calls, a
+// poller that no worker had time for, memory of unused stacks. It sleeps 20 us between looks, up to 10 ms when nothing
+// happens (Go's numbers), and for good when every P is idle.
 #include <unistd.h>
 
 #include <mutex>
@@ -31,14 +31,18 @@ int retake(schedt* s, std::int64_t now) {
       pp->sysmon_syscallwhen = now;
       continue;
     }
-    // No work of its own and others idle or looking: leave it, for up to 10 ms (it cannot stay for ever, or sysmon could never sleep).
-    if (pp->rq.empty() && s->nmspinning.load(std::memory_order_relaxed) + s->npidle.load(std::memory_order_relaxed) > 0 &&
+    // No work of its own and others idle or looking: leave it, for up to 10 ms (it cannot stay for ever, or sysmon
+    // could never sleep).
+    if (pp->rq.empty() &&
+        s->nmspinning.load(std::memory_order_relaxed) + s->npidle.load(std::memory_order_relaxed) > 0 &&
         pp->sysmon_syscallwhen + 10 * ms > now && !pp->stop.load(std::memory_order_relaxed)) {
       continue;
     }
     pstatus expected = pstatus::syscall;
     // acquire; pairs with the store in entersyscall
-    if (!pp->status.compare_exchange_strong(expected, pstatus::idle, std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
+    if (!pp->status.compare_exchange_strong(expected, pstatus::idle, std::memory_order_acq_rel,
+                                            std::memory_order_relaxed))
+      continue;
     n++;
     pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
     handoffp(s, pp);

@@ -2,9 +2,9 @@
 //
 // A goroutine that parks may go on in another thread. A compiler does not know that: it computes the address of a
 // thread_local once and keeps it across an opaque call (seen with GCC and Clang at -O2), so an ordinary access after a
-// switch may reach the variable of a thread left behind. Rejected: a noinline accessor (2 ns a call on paths of 5 ns), and
-// `volatile` (it keeps the load, not the address). Every access is therefore one volatile asm that loads through the
-// thread pointer anew. The variable is initial-exec: gofer is linked into the program or loaded at its start.
+// switch may reach the variable of a thread left behind. Rejected: a noinline accessor (2 ns a call on paths of 5 ns),
+// and `volatile` (it keeps the load, not the address). Every access is therefore one volatile asm that loads through
+// the thread pointer anew. The variable is initial-exec: gofer is linked into the program or loaded at its start.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,9 @@ namespace gofer::sched {
 
 struct m;
 
-/// mp: this thread's m, nullptr on a thread that gofer has not met. raises: how many unwindings have begun on the running
-/// goroutine (see runtime/panic.cpp); switched with the goroutine. Offsets are known to tls.cpp and gofer/detail/tls.hpp.
+/// mp: this thread's m, nullptr on a thread that gofer has not met. raises: how many unwindings have begun on the
+/// running goroutine (see runtime/panic.cpp); switched with the goroutine. Offsets are known to tls.cpp and
+/// gofer/detail/tls.hpp.
 struct tls_block {
   m* mp;
   std::uint64_t raises;

@@ -1,5 +1,5 @@
-// Why a goroutine waits: one reason per place that parks, printed in every dump. The texts are Go's (runtime2.go), so that
-// tools for Go dumps read ours.
+// Why a goroutine waits: one reason per place that parks, printed in every dump. The texts are Go's (runtime2.go), so
+// that tools for Go dumps read ours.
 #pragma once
 
 #include <cstdint>

@@ -1,18 +1,19 @@
 // Idle Ms and Ps, and the wake-up protocol.
 //
-// The problem: a worker that finds nothing must sleep (an idle process uses no CPU), and work made at that moment must not be
-// missed. Waking somebody at every ready would cost a system call each; waking nobody leaves cores idle.
+// The problem: a worker that finds nothing must sleep (an idle process uses no CPU), and work made at that moment must
+// not be missed. Waking somebody at every ready would cost a system call each; waking nobody leaves cores idle.
 //
-// The rule is Go's (proc.go, "Worker thread parking/unparking"): at least one worker looks for work ("spins", it holds a P and
-// runs no goroutine) whenever there is an idle P and somebody just made work. nmspinning counts them.
+// The rule is Go's (proc.go, "Worker thread parking/unparking"): at least one worker looks for work ("spins", it holds
+// a P and runs no goroutine) whenever there is an idle P and somebody just made work. nmspinning counts them.
 //   - Who makes work: publish it, then, if nobody spins and a P is idle, wake one worker, which starts out spinning.
 //   - Who spins and finds work: stop spinning; if it was the last, wake another (there may be more work).
 //   - Who spins and finds nothing: give the P up, stop spinning, then look at all queues once more.
-// Why no work is missed: publishing is a seq_cst write W (the exchange of runnext, the count of the global queue, or, after a push to a
-// ring, a read-modify-write of nmspinning), followed by reads of nmspinning and npidle. Giving up is seq_cst writes of npidle
-// and nmspinning, followed by reads of the queues. In the one order of these operations either W comes before the spinner's
-// last look, which then finds the work, or the maker's reads come after the spinner's writes, and the maker wakes somebody. With the ring the two
-// meet at nmspinning itself: one of the two read-modify-writes comes first, and the other sees what was done before it.
+// Why no work is missed: publishing is a seq_cst write W (the exchange of runnext, the count of the global queue, or,
+// after a push to a ring, a read-modify-write of nmspinning), followed by reads of nmspinning and npidle. Giving up is
+// seq_cst writes of npidle and nmspinning, followed by reads of the queues. In the one order of these operations either
+// W comes before the spinner's last look, which then finds the work, or the maker's reads come after the spinner's
+// writes, and the maker wakes somebody. With the ring the two meet at nmspinning itself: one of the two
+// read-modify-writes comes first, and the other sees what was done before it.
 #include <mutex>
 
 #include "sched/clock.hpp"
@@ -97,7 +98,8 @@ void startm(schedt* s, p* pp, bool spinning) {
 
 namespace {
 
-// Asleep until somebody hands over a P; false: the run is over. The note is clear but between a wake-up and the end of this.
+// Asleep until somebody hands over a P; false: the run is over. The note is clear but between a wake-up and the end of
+// this.
 bool wait_for_p(m* mp) {
   mp->park.sleep();
   mp->park.clear();

@@ -1,28 +1,26 @@
 // defer: deferred calls as objects, in one LIFO order with C++ destructors.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <gofer/detail/boundary.hpp>
 #include <gofer/detail/deferred_call.hpp>
 #include <gofer/panic.hpp>
-
-#include <cstddef>
-#include <cstdint>
 #include <new>
 #include <type_traits>
 #include <utility>
 
 namespace gofer {
 
-/// Runs f(args...) when the enclosing scope ends: by return, break, panic, goexit or exception. f and args are evaluated and
-/// stored now, reach the call as rvalues, and are destroyed when it is over. In the deferred function recover() works, and it is a boundary of its own.
-/// It may block, yield, panic, throw. Neither copies nor moves. No allocation, no list: the open-coded kind of Go's three.
-/// Any goroutine or plain thread.
+/// Runs f(args...) when the enclosing scope ends: by return, break, panic, goexit or exception. f and args are
+/// evaluated and stored now, reach the call as rvalues, and are destroyed when it is over. In the deferred function
+/// recover() works, and it is a boundary of its own. It may block, yield, panic, throw. Neither copies nor moves. No
+/// allocation, no list: the open-coded kind of Go's three. Any goroutine or plain thread.
 template <class F, class... Args>
 class [[nodiscard]] defer {
  public:
   template <class G, class... A>
-  explicit defer(G&& f, A&&... args)
-      : raises_(detail::raises()), call_(std::forward<G>(f), std::forward<A>(args)...) {}
+  explicit defer(G&& f, A&&... args) : raises_(detail::raises()), call_(std::forward<G>(f), std::forward<A>(args)...) {}
   defer(const defer&) = delete;
   defer& operator=(const defer&) = delete;
 
@@ -43,9 +41,9 @@ class [[nodiscard]] defer {
 template <class G, class... A>
 defer(G&&, A&&...) -> defer<std::decay_t<G>, std::decay_t<A>...>;
 
-/// Many deferred calls: pushed in loops and branches, run youngest first when the list's scope ends. The first few lie in the
-/// object, further ones in records from the P's pool (Go's newdefer/freedefer). Neither copies nor moves. Pushing while it
-/// runs is fatal. One goroutine at a time.
+/// Many deferred calls: pushed in loops and branches, run youngest first when the list's scope ends. The first few lie
+/// in the object, further ones in records from the P's pool (Go's newdefer/freedefer). Neither copies nor moves.
+/// Pushing while it runs is fatal. One goroutine at a time.
 class [[nodiscard]] defer_list {
  public:
   defer_list() : raises_(detail::raises()) {}
@@ -60,8 +58,10 @@ class [[nodiscard]] defer_list {
   void push(G&& f, A&&... args) {
     using call_type = detail::deferred_call<std::decay_t<G>, std::decay_t<A>...>;
     constexpr const detail::defer_ops* ops = &detail::ops_of<call_type>;
-    if (running_) [[unlikely]] detail::push_while_running();
-    constexpr bool fits = detail::ops_of<call_type>.size <= sizeof(inline_slot) && detail::ops_of<call_type>.align <= alignof(inline_slot);
+    if (running_) [[unlikely]]
+      detail::push_while_running();
+    constexpr bool fits = detail::ops_of<call_type>.size <= sizeof(inline_slot) &&
+                          detail::ops_of<call_type>.align <= alignof(inline_slot);
     const bool inline_here = fits && inline_used_ < inline_records;
     auto* d = inline_here ? reinterpret_cast<detail::_defer*>(&inline_[inline_used_]) : detail::newdefer(ops);
     d->ops = ops;
@@ -105,5 +105,7 @@ class [[nodiscard]] defer_list {
 #define GOFER_DEFER_CONCAT2(a, b) a##b
 #define GOFER_DEFER_CONCAT(a, b) GOFER_DEFER_CONCAT2(a, b)
 /// GOFER_DEFER(file.close()); runs the statement when the scope ends; by-reference capture.
-#define GOFER_DEFER(...) \
-  ::gofer::defer GOFER_DEFER_CONCAT(gofer_defer_, __COUNTER__) { [&] { __VA_ARGS__; } }
+#define GOFER_DEFER(...)                                         \
+  ::gofer::defer GOFER_DEFER_CONCAT(gofer_defer_, __COUNTER__) { \
+    [&] { __VA_ARGS__; }                                         \
+  }

@@ -1,12 +1,11 @@
 // Running goroutines: run, go, gosched, goexit, blocking, and what can be asked of the runtime.
 #pragma once
 
-#include <gofer/detail/boundary.hpp>
-#include <gofer/detail/spawn.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <gofer/detail/boundary.hpp>
+#include <gofer/detail/spawn.hpp>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -17,8 +16,8 @@ namespace gofer {
 
 /// How a runtime is run. What is left at its default comes from the environment, then from the machine.
 struct options {
-  int maxprocs = 0;            ///< workers that run goroutines at once; 0: GOFER_MAXPROCS, else one per usable processor
-  std::size_t stack_size = 0;  ///< bytes of address space per stack; 0: GOFER_STACK, else 256 KiB
+  int maxprocs = 0;  ///< workers that run goroutines at once; 0: GOFER_MAXPROCS, else one per usable processor
+  std::size_t stack_size = 0;       ///< bytes of address space per stack; 0: GOFER_STACK, else 256 KiB
   const char* traceback = nullptr;  ///< none, single, all, system or crash; nullptr: GOFER_TRACEBACK, else single
 };
 
@@ -27,21 +26,23 @@ struct spawn_options {
   const char* name = nullptr;  ///< shown in dumps; copied, at most 63 bytes
 };
 
-/// Runs f as goroutine 1 and blocks the calling thread until it has returned; other goroutines are then never scheduled again. Returns f's
-/// int, or 0. May be called again later; fatal from a goroutine and while another run is under way. Wrong options: one line on
-/// standard error that names cause and cure, exit status 2.
+/// Runs f as goroutine 1 and blocks the calling thread until it has returned; other goroutines are then never scheduled
+/// again. Returns f's int, or 0. May be called again later; fatal from a goroutine and while another run is under way.
+/// Wrong options: one line on standard error that names cause and cure, exit status 2.
 template <class F>
 int run(const options& o, F f) {
   static_assert(std::is_invocable_v<F&>, "gofer::run: main takes no arguments");
   if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
-    detail::run_main(o, [](void* p) { (*static_cast<F*>(p))(); }, &f);
+    detail::run_main(
+        o, [](void* p) { (*static_cast<F*>(p))(); }, &f);
     return 0;
   } else {
     struct call {
       F* f;
       int result;
     } c{&f, 0};
-    detail::run_main(o, [](void* p) { static_cast<call*>(p)->result = (*static_cast<call*>(p)->f)(); }, &c);
+    detail::run_main(
+        o, [](void* p) { static_cast<call*>(p)->result = (*static_cast<call*>(p)->f)(); }, &c);
     return c.result;
   }
 }
@@ -50,8 +51,9 @@ int run(F f) {
   return run(options{}, std::move(f));
 }
 
-/// Starts a goroutine that calls f(args...). Both are decay-copied now, as by std::thread, and reach the call as rvalues. Never
-/// blocks. Any thread; before run() it starts the runtime. Fatal for a null function and when there is no memory for a stack.
+/// Starts a goroutine that calls f(args...). Both are decay-copied now, as by std::thread, and reach the call as
+/// rvalues. Never blocks. Any thread; before run() it starts the runtime. Fatal for a null function and when there is
+/// no memory for a stack.
 template <class F, class... Args>
 requires(!std::is_same_v<std::decay_t<F>, spawn_options>) void go(F&& f, Args&&... args) {
   detail::spawn(nullptr, 0, __builtin_return_address(0), std::forward<F>(f), std::forward<Args>(args)...);
@@ -64,7 +66,8 @@ void go(const spawn_options& o, F&& f, Args&&... args) {
 /// Lets other goroutines run; the caller goes to the end of its queue. On a plain thread: sched_yield.
 void gosched();
 
-/// Ends the calling goroutine: runs its deferred calls and destructors, youngest first, and no recover() stops it. Fatal on a plain thread.
+/// Ends the calling goroutine: runs its deferred calls and destructors, youngest first, and no recover() stops it.
+/// Fatal on a plain thread.
 [[noreturn]] void goexit();
 
 /// Sets how many workers run goroutines at once, and returns the previous setting; n < 1 only reports.
@@ -77,13 +80,14 @@ int num_goroutine();
 std::uint64_t goid();
 
 /// Binds the calling goroutine to its thread, which then runs no other, until as many unlock_os_thread() or the
-/// goroutine's end (Go ends the thread then as well; gofer unbinds it). For libraries with state per thread. Nothing on a
-/// plain thread.
+/// goroutine's end (Go ends the thread then as well; gofer unbinds it). For libraries with state per thread. Nothing on
+/// a plain thread.
 void lock_os_thread();
 void unlock_os_thread();
 
-/// Runs f, which may block the thread (a system call, a file, a library that waits), without holding up other goroutines: after 20
-/// us another thread goes on with them. Returns f's result; what f throws or panics with passes through. f must not use gofer.
+/// Runs f, which may block the thread (a system call, a file, a library that waits), without holding up other
+/// goroutines: after 20 us another thread goes on with them. Returns f's result; what f throws or panics with passes
+/// through. f must not use gofer.
 template <class F>
 auto blocking(F&& f) -> std::invoke_result_t<F> {
   const detail::syscall_scope scope;

@@ -1,0 +1,312 @@
+// The same work for every runtime that is compared: PROGRAM BENCH WORKERS [N] prints lines "name value unit".
+//
+// One benchmark is one process: in a common one the second would find the first one's threads, pooled stacks and heap, and
+// the memory figures would mean nothing. N is the number of operations and has a default that takes about a second.
+// Each figure is of the whole of the work, waiting for its end included, and what was computed is checked: work that was
+// lost or done twice is no result. bench/peers/go is the same program in Go; the two must be changed together.
+//
+// A runtime joins by an adapter R:
+//   run(workers, f)                     f on the runtime, with so many threads
+//   spawn(f), yield(), sleep(d)
+//   channel                             a handle: channel(capacity), send(int64), recv()
+//   wait_group, mutex                   add, done, wait; lock, unlock
+#pragma once
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+namespace bench {
+
+class stopwatch {
+ public:
+  double ns() const { return std::chrono::duration<double, std::nano>(clock::now() - start_).count(); }
+  double ms() const { return ns() / 1e6; }
+  double ns_per(std::int64_t n) const { return ns() / static_cast<double>(n); }
+
+ private:
+  using clock = std::chrono::steady_clock;
+  clock::time_point start_ = clock::now();
+};
+
+inline void print(const char* name, double value, const char* unit) {
+  std::printf("%s %.3f %s\n", name, value, unit);
+  std::fflush(stdout);
+}
+
+/// Wrong results end the program: a fast way to a wrong sum is no benchmark.
+inline void expect(bool right, const char* bench) {
+  if (right) return;
+  std::fprintf(stderr, "%s: the result is wrong\n", bench);
+  std::_Exit(1);
+}
+
+inline double resident_bytes() {
+  long pages = 0;
+  if (std::FILE* f = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(f, "%*d %ld", &pages) != 1) pages = 0;
+    std::fclose(f);
+  }
+  return static_cast<double>(pages) * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+inline rusage usage() {
+  rusage r{};
+  getrusage(RUSAGE_SELF, &r);
+  return r;
+}
+
+inline double cpu_ms() {
+  const rusage r = usage();
+  return static_cast<double>(r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1e3 +
+         static_cast<double>(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e3;
+}
+
+/// Zero plus one plus ... up to n - 1.
+constexpr std::int64_t sum_below(std::int64_t n) { return n * (n - 1) / 2; }
+
+template <class R>
+class program {
+ public:
+  /// The whole of main(). Exit status 2 and one line for wrong arguments.
+  static int main(int argc, char** argv) {
+    static constexpr entry table[] = {
+        {"switch", 5'000'000, &yields},      {"spawn1", 1'000'000, &spawn_one},   {"spawn1000", 1'000'000, &spawn_many},
+        {"pingpong", 1'000'000, &ping_pong}, {"buf128", 10'000'000, &buffered},   {"mpmc", 4'000'000, &mpmc},
+        {"mutex1", 50'000'000, &lock},       {"skynet", 1'000'000, &skynet_root}, {"sleep", 100'000, &sleepers},
+        {"mem", 1'000'000, &parked},
+    };
+    std::int64_t workers = 0;
+    std::int64_t n = 0;
+    if (argc < 3 || argc > 4 || !number(argv[2], workers) || (argc == 4 && !number(argv[3], n))) return usage_error(argv[0]);
+    for (const entry& e : table) {
+      if (e.name != argv[1]) continue;
+      R::run(static_cast<int>(workers), [&] { e.work(n != 0 ? n : e.n); });
+      return 0;
+    }
+    std::fprintf(stderr, "%s: there is no benchmark %s; there are", argv[0], argv[1]);
+    for (const entry& e : table) std::fprintf(stderr, " %s", e.name.data());
+    std::fputc('\n', stderr);
+    return 2;
+  }
+
+ private:
+  using channel = typename R::channel;
+  using wait_group = typename R::wait_group;
+
+  struct entry {
+    std::string_view name;
+    std::int64_t n;
+    void (*work)(std::int64_t n);
+  };
+
+  static bool number(std::string_view text, std::int64_t& n) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+    return error == std::errc() && end == text.data() + text.size() && n > 0 && n <= 1'000'000'000;
+  }
+
+  static int usage_error(const char* self) {
+    std::fprintf(stderr, "usage: %s BENCH WORKERS [N]; WORKERS and N are positive numbers\n", self);
+    return 2;
+  }
+
+  /// Two goroutines that do nothing but let each other run.
+  static void yields(std::int64_t n) {
+    wait_group wg;
+    wg.add(2);
+    const stopwatch time;
+    for (int i = 0; i < 2; i++) {
+      R::spawn([&wg, n] {
+        for (std::int64_t k = 0; k < n; k++) R::yield();
+        wg.done();
+      });
+    }
+    wg.wait();
+    print("switch", time.ns_per(2 * n), "ns/yield");
+  }
+
+  /// One after the other: started, waited for.
+  static void spawn_one(std::int64_t n) {
+    wait_group wg;
+    const stopwatch time;
+    for (std::int64_t i = 0; i < n; i++) {
+      wg.add(1);
+      R::spawn([&wg] { wg.done(); });
+      wg.wait();
+    }
+    print("spawn1", time.ns_per(n), "ns/task");
+  }
+
+  /// A thousand started, all of them waited for.
+  static void spawn_many(std::int64_t n) {
+    const std::int64_t batches = n < 1000 ? 1 : n / 1000;
+    wait_group wg;
+    const stopwatch time;
+    for (std::int64_t b = 0; b < batches; b++) {
+      wg.add(1000);
+      for (int i = 0; i < 1000; i++) R::spawn([&wg] { wg.done(); });
+      wg.wait();
+    }
+    print("spawn1000", time.ns_per(batches * 1000), "ns/task");
+  }
+
+  /// There and back over two unbuffered channels.
+  static void ping_pong(std::int64_t n) {
+    channel there(0);
+    channel back(0);
+    std::int64_t sum = 0;
+    wait_group wg;
+    wg.add(2);
+    const stopwatch time;
+    R::spawn([&, n] {
+      for (std::int64_t i = 0; i < n; i++) {
+        there.send(i);
+        sum += back.recv();
+      }
+      wg.done();
+    });
+    R::spawn([&, n] {
+      for (std::int64_t i = 0; i < n; i++) back.send(there.recv());
+      wg.done();
+    });
+    wg.wait();
+    expect(sum == sum_below(n), "pingpong");
+    print("pingpong", time.ns_per(n), "ns/roundtrip");
+  }
+
+  /// One producer, one consumer, 128 places between them.
+  static void buffered(std::int64_t n) {
+    channel c(128);
+    std::int64_t sum = 0;
+    wait_group wg;
+    wg.add(2);
+    const stopwatch time;
+    R::spawn([&, n] {
+      for (std::int64_t i = 0; i < n; i++) c.send(i);
+      wg.done();
+    });
+    R::spawn([&, n] {
+      for (std::int64_t i = 0; i < n; i++) sum += c.recv();
+      wg.done();
+    });
+    wg.wait();
+    expect(sum == sum_below(n), "buf128");
+    print("buf128", time.ns_per(n), "ns/item");
+  }
+
+  /// Four producers and four consumers on one channel.
+  static void mpmc(std::int64_t n) {
+    const std::int64_t each = n < 4 ? 1 : n / 4;
+    channel c(128);
+    std::atomic<std::int64_t> sum{0};
+    wait_group wg;
+    wg.add(8);
+    const stopwatch time;
+    for (int i = 0; i < 4; i++) {
+      R::spawn([&, each] {
+        for (std::int64_t k = 0; k < each; k++) c.send(k);
+        wg.done();
+      });
+      R::spawn([&, each] {
+        std::int64_t mine = 0;
+        for (std::int64_t k = 0; k < each; k++) mine += c.recv();
+        sum += mine;
+        wg.done();
+      });
+    }
+    wg.wait();
+    expect(sum == 4 * sum_below(each), "mpmc");
+    print("mpmc", time.ns_per(4 * each), "ns/item");
+  }
+
+  /// Nobody else wants it.
+  static void lock(std::int64_t n) {
+    typename R::mutex mu;
+    std::int64_t count = 0;
+    const stopwatch time;
+    for (std::int64_t i = 0; i < n; i++) {
+      mu.lock();
+      count++;
+      asm volatile("" : "+m"(count));
+      mu.unlock();
+    }
+    expect(count == n, "mutex1");
+    print("mutex1", time.ns_per(n), "ns/op");
+  }
+
+  /// A tree of goroutines, ten children to a node; its leaves send their numbers up, every node the sum of its children.
+  static void skynet(const channel& up, std::int64_t first, std::int64_t size) {
+    if (size < 10) {
+      up.send(first);
+      return;
+    }
+    const channel children(0);
+    for (std::int64_t i = 0; i < 10; i++) {
+      R::spawn([children, first, size, i] { skynet(children, first + i * (size / 10), size / 10); });
+    }
+    std::int64_t sum = 0;
+    for (int i = 0; i < 10; i++) sum += children.recv();
+    up.send(sum);
+  }
+
+  /// n leaves, rounded down to a power of ten.
+  static void skynet_root(std::int64_t n) {
+    std::int64_t leaves = 1;
+    while (leaves * 10 <= n) leaves *= 10;
+    const channel result(0);
+    const stopwatch time;
+    R::spawn([result, leaves] { skynet(result, 0, leaves); });
+    const std::int64_t sum = result.recv();
+    const double ms = time.ms();
+    expect(sum == sum_below(leaves), "skynet");
+    print("skynet", ms, "ms");
+    print("skynet_rss", static_cast<double>(usage().ru_maxrss) / 1024, "MB");
+  }
+
+  /// n goroutines that sleep a millisecond ten times each.
+  static void sleepers(std::int64_t n) {
+    wait_group wg;
+    wg.add(static_cast<int>(n));
+    const double cpu_before = cpu_ms();
+    const stopwatch time;
+    for (std::int64_t i = 0; i < n; i++) {
+      R::spawn([&wg] {
+        for (int k = 0; k < 10; k++) R::sleep(std::chrono::milliseconds(1));
+        wg.done();
+      });
+    }
+    wg.wait();
+    print("sleep_total", time.ms(), "ms");
+    print("sleep_cpu", cpu_ms() - cpu_before, "cpu-ms");
+  }
+
+  /// n goroutines parked on a channel at once. They stay so: the process ends.
+  static void parked(std::int64_t n) {
+    channel gate(0);
+    wait_group started;
+    started.add(static_cast<int>(n));
+    const double before = resident_bytes();
+    const stopwatch time;
+    for (std::int64_t i = 0; i < n; i++) {
+      R::spawn([&] {
+        started.done();
+        gate.recv();
+      });
+    }
+    started.wait();
+    const double ns = time.ns_per(n);
+    // On several threads the last ones may have said that they run, but not be parked yet: a few of n.
+    print("mem_rss", (resident_bytes() - before) / static_cast<double>(n), "B/goroutine");
+    print("mem_create", ns, "ns/goroutine");
+    std::_Exit(0);
+  }
+};
+
+}  // namespace bench
