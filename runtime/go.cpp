@@ -59,11 +59,10 @@ namespace gofer {
 
 namespace detail {
 
-spawn_slot newproc(const char* name, std::size_t stack_size, void* caller, std::size_t closure_size,
-                   std::size_t closure_align) {
+spawn_slot newproc(const char* name, std::size_t stack_size, std::size_t closure_size, std::size_t closure_align) {
   runtime::install_hooks();
-  sched::g* gp =
-      sched::newproc_prepare({.stack_size = stack_size, .name = name, .gopc = caller}, closure_size, closure_align);
+  sched::g* gp = sched::newproc_prepare({.stack_size = stack_size, .name = name, .gopc = __builtin_return_address(0)},
+                                        closure_size, closure_align);
   return {reinterpret_cast<newborn*>(gp), gp->entry_arg};
 }
 

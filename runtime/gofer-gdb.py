@@ -8,7 +8,7 @@
 # For a goroutine that does not run, the program counters are not in any thread's registers. Setting the registers of a
 # thread, as Go's script does, needs a living process and is dangerous when a command fails half-way. So a goroutine is shown
 # as what lies below the selected thread's innermost frame: frame 0 is the thread, the goroutine begins at frame 1.
-# Works on core files too.
+# Works on core files too, the kernel's; gdb's own gcore gives up at the stacks' guard pages.
 
 import gdb
 import gdb.unwinder
@@ -21,9 +21,10 @@ CACHE_LINE = 64
 
 
 def atomic(value):
-    """What a std::atomic holds, whichever base of libstdc++'s it is stored in."""
+    """What a std::atomic holds, in whichever member or base of libstdc++'s it is stored."""
     while value.type.strip_typedefs().code == gdb.TYPE_CODE_STRUCT:
-        value = value[value.type.strip_typedefs().fields()[0]]
+        stored = [f for f in value.type.strip_typedefs().fields() if hasattr(f, "bitpos")]
+        value = value[stored[0]]
     return value
 
 
@@ -64,16 +65,18 @@ def switched_out(g):
     return status_of(g) in ("waiting", "runnable")
 
 
+def has_own_switch():
+    try:
+        gdb.parse_and_eval("(long)&gofer_swap")
+        return True
+    except gdb.error:
+        return False
+
+
 def saved_registers(g):
     """Name -> value at the moment when g was left."""
     words = g["sp"].cast(gdb.lookup_type("unsigned long").pointer())
-    own_switch = gdb.lookup_minimal_symbol("gofer_swap") if hasattr(gdb, "lookup_minimal_symbol") else None
-    if own_switch is None:
-        try:
-            own_switch = gdb.parse_and_eval("(long)&gofer_swap")
-        except gdb.error:
-            own_switch = None
-    if own_switch is not None:
+    if has_own_switch():
         registers = {name: int(words[i]) for i, name in enumerate(X86_64_SLOTS)}
         size = len(X86_64_SLOTS)
     else:
@@ -129,6 +132,13 @@ def thread_running(g):
     return None
 
 
+def creator_of(g):
+    if int(g["goid"]) == 1 or int(g["gopc"]) == 0:
+        return ""
+    line = gdb.find_pc_line(int(g["gopc"]) - 1)
+    return " created at %s:%d" % (line.symtab, line.line) if line.symtab is not None else ""
+
+
 class InfoGoroutines(gdb.Command):
     """List goroutines: number, status or wait reason, name, and where each was made."""
 
@@ -139,9 +149,7 @@ class InfoGoroutines(gdb.Command):
         unwinder.choose(None)
         for g in goroutines():
             name = ' "%s"' % g["name"].string() if int(g["name"]) != 0 else ""
-            made = gdb.find_pc_line(int(g["gopc"]) - 1) if int(g["gopc"]) != 0 else None
-            place = " made at %s:%d" % (made.symtab, made.line) if made is not None and made.symtab is not None else ""
-            print("goroutine %d [%s]%s%s" % (int(g["goid"]), wait_of(g), name, place))
+            print("goroutine %d [%s]%s%s" % (int(g["goid"]), wait_of(g), name, creator_of(g)))
 
 
 class Goroutine(gdb.Command):

@@ -150,7 +150,8 @@ void rw_lock_slow(std::atomic<std::uint32_t>* state) {
     w.gp = sched::getg();
     root.queue(writers_of(state), &w, again);
     // Go's writers queue behind each other at a sync.Mutex, and only the first of them waits for the readers.
-    sched::gopark_unlock(&root.lock, (old & rw_writer) != 0 ? wait_reason::sync_mutex_lock : wait_reason::sync_rwmutex_lock);
+    sched::gopark_unlock(&root.lock,
+                         (old & rw_writer) != 0 ? wait_reason::sync_mutex_lock : wait_reason::sync_rwmutex_lock);
     if (w.handoff) return;
     starving = starving || sched::nanotime() - w.since > starvation_ns;
     awoke = true;

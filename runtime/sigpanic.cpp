@@ -48,8 +48,8 @@ bool on_fault(int sig, void* info_arg, void* context) {
   const auto* info = static_cast<const siginfo_t*>(info_arg);
   if (sent_by_somebody(info)) return false;
   const sched::m* mp = sched::getm_or_null();
-  // A thread that never called gofer, or one inside the scheduler: not ours to turn into a panic.
-  if (mp == nullptr || (!mp->plain && mp->curg == &mp->g0)) return false;
+  // Inside the scheduler: not ours to turn into a panic.
+  if (mp != nullptr && !mp->plain && mp->curg == &mp->g0) return false;
   auto* uc = static_cast<ucontext_t*>(context);
   greg_t* regs = uc->uc_mcontext.gregs;
   auto pc = static_cast<std::uintptr_t>(regs[REG_RIP]);
@@ -58,7 +58,7 @@ bool on_fault(int sig, void* info_arg, void* context) {
   const bool recoverable =
       sig == SIGFPE || sig == SIGBUS || (sig == SIGSEGV && info->si_code != SI_KERNEL && addr < first_page);
   // On a plain thread a wild access stays what it would be without gofer.
-  if (!recoverable && mp->plain) return false;
+  if (!recoverable && (mp == nullptr || mp->plain)) return false;
   std::uintptr_t frame_at = sp;
   if (pc < first_page) {
     // A call of a null function: the return address is on the stack already, and one byte before it lies inside the
@@ -84,10 +84,10 @@ bool on_fault(int sig, void* info_arg, void* context) {
 
 extern "C" void gofer_sigpanic(gofer::runtime::fault_frame* frame) {
   using namespace gofer;
-  sched::g* gp = sched::getg();
   void* pcs[sched::max_traceback];
-  const int n = sched::interrupted_callers(gp->stk, reinterpret_cast<void*>(frame->pc),
-                                           reinterpret_cast<void**>(frame->fp), pcs, sched::max_traceback);
+  // The unwinder, because the fault may lie before its function has a frame. Left out: this function and the
+  // trampoline.
+  const int n = sched::callers(pcs, sched::max_traceback, 2);
   if (!frame->recoverable) {
     char line[160];
     std::snprintf(line, sizeof line, "unexpected fault address %#lx\n", reinterpret_cast<unsigned long>(frame->addr));

@@ -1,6 +1,13 @@
 #include "sched/globq.hpp"
 
+#include "sched/config.hpp"
 #include "sched/fatal.hpp"
+
+#if GOFER_TSAN
+// Boost.Lockfree links freed nodes by plain writes, which a pop that is about to lose its compare-and-swap may read: it
+// forgets what it read. ThreadSanitizer cannot know that.
+extern "C" __attribute__((weak)) const char* __tsan_default_suppressions() { return "race:boost::lockfree::\n"; }
+#endif
 
 namespace gofer::sched {
 

@@ -86,6 +86,7 @@ schedt* sched_start(const start_params& params) {
   netpoll_init();
   install_signal_handlers();
   auto* s = new schedt;
+  pthread_sigmask(SIG_SETMASK, nullptr, &s->sigmask);
   s->lastpoll.store(nanotime(), std::memory_order_relaxed);
   int procs = params.procs > 0 ? params.procs : usable_processors();
   if (procs > max_procs) procs = max_procs;

@@ -49,12 +49,10 @@ bool newm(schedt* s, p* pp, bool spinning) {
     s->allm = mp;
   }
   s->workers_left.fetch_add(1, std::memory_order_relaxed);
-  // Signals for the process go to threads that the user made: workers block all but those that a fault raises.
-  sigset_t all;
+  // The mask of the thread that started the runtime, not of whoever happens to need a worker now (it may block
+  // everything).
   sigset_t old;
-  sigfillset(&all);
-  for (const int sig : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGPROF}) sigdelset(&all, sig);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
+  pthread_sigmask(SIG_SETMASK, &s->sigmask, &old);
   const int err = pthread_create(&mp->thread, nullptr, mstart, mp);
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
   if (err == 0) return true;

@@ -2,6 +2,8 @@
 // a thread that outlives its run may still look at it.
 #pragma once
 
+#include <signal.h>
+
 #include <atomic>
 #include <cstdint>
 #include <vector>
@@ -42,6 +44,8 @@ struct schedt {
 
   std::atomic<std::uint64_t> goidgen{1};  // last goroutine id given out; 1 is main's
   std::atomic<std::int64_t> gcount{0};    // goroutines started minus ended by threads without a P
+
+  sigset_t sigmask{};  // of the thread that started the runtime; workers begin with it
 
   std::atomic<bool> stopping{false};
   std::atomic<bool> main_started{false};

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 
@@ -22,6 +23,7 @@ constexpr std::size_t altstack_size = 256 * 1024;
 
 constexpr std::array<int, 3> fault_signals = {SIGSEGV, SIGBUS, SIGFPE};
 struct sigaction previous[fault_signals.size()];
+std::array<std::atomic<bool>, fault_signals.size()> users_own;  // previous is a handler of the program
 
 void* stack_pointer(void* context) {
   const auto* uc = static_cast<const ucontext_t*>(context);
@@ -59,19 +61,30 @@ void chain(int sig, siginfo_t* info, void* context) {
   ::sigaction(sig, &dfl, nullptr);
 }
 
+bool has_users_handler(int sig) {
+  for (std::size_t i = 0; i < fault_signals.size(); i++) {
+    if (fault_signals[i] == sig) return users_own[i].load(std::memory_order_relaxed);
+  }
+  return false;
+}
+
 void on_fault(int sig, siginfo_t* info, void* context) {
   g* owner = nullptr;
   if (sig != SIGFPE && guard_hit(info->si_addr, &owner)) {
     const m* mp = getm_or_null();
     if (mp != nullptr && mp->curg == owner) report_overflow(owner, stack_pointer(context));
   }
-  if (hooks.fault != nullptr && hooks.fault(sig, info, context)) return;
+  // A thread that has never called gofer: a panic, unless the program has a handler of its own.
+  const bool strange = getm_or_null() == nullptr && has_users_handler(sig);
+  if (!strange && hooks.fault != nullptr && hooks.fault(sig, info, context)) return;
   chain(sig, info, context);
 }
 
 }  // namespace
 
 void install_signal_handlers() {
+  static std::atomic<bool> called{false};
+  const bool first = !called.exchange(true);
   struct sigaction sa {};
   sa.sa_sigaction = on_fault;
   // NODEFER: the handler returns into a panic, which may fault again before it is over.
@@ -81,6 +94,8 @@ void install_signal_handlers() {
     struct sigaction current {};
     ::sigaction(fault_signals[i], nullptr, &current);
     if ((current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == on_fault) continue;
+    // What stands there when the program is loaded is the system's default, or a sanitizer's.
+    users_own[i].store(!first, std::memory_order_relaxed);
     previous[i] = current;
     ::sigaction(fault_signals[i], &sa, nullptr);
   }

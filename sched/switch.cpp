@@ -10,6 +10,9 @@
 extern "C" void gofer_stack_base();
 #endif
 
+// Reads a stack that may come to life meanwhile (parked_callers says what that means): the sanitizers must not watch.
+#define FOREIGN_STACK __attribute__((no_sanitize("address", "thread")))
+
 namespace gofer::sched {
 
 void switch_forget([[maybe_unused]] g* gp) {
@@ -44,7 +47,7 @@ void switch_prepare(g* gp, char* top, void (*entry)()) {
   gp->sp = sp;
 }
 
-parked_frame switch_parked_frame(const g* gp) {
+FOREIGN_STACK parked_frame switch_parked_frame(const g* gp) {
   auto** sp = static_cast<void**>(gp->sp);
   return {sp[slot_rip], static_cast<void**>(sp[slot_rbp])};
 }
@@ -75,7 +78,7 @@ void switch_prepare(g* gp, char* top, void (*entry)()) {
   gp->sp = fctx::make_fcontext(top, static_cast<std::size_t>(top - gp->stk.lo), boost_entry);
 }
 
-parked_frame switch_parked_frame(const g* gp) {
+FOREIGN_STACK parked_frame switch_parked_frame(const g* gp) {
   // Layout of Boost.Context's saved frame: jump_x86_64_sysv_elf_gas.S and jump_arm64_aapcs_elf_gas.S.
   auto** sp = static_cast<void**>(gp->sp);
 #if defined(__x86_64__)

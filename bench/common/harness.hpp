@@ -1,9 +1,9 @@
 // The same work for every runtime that is compared: PROGRAM BENCH WORKERS [N] prints lines "name value unit".
 //
-// One benchmark is one process: in a common one the second would find the first one's threads, pooled stacks and heap, and
-// the memory figures would mean nothing. N is the number of operations and has a default that takes about a second.
-// Each figure is of the whole of the work, waiting for its end included, and what was computed is checked: work that was
-// lost or done twice is no result. bench/peers/go is the same program in Go; the two must be changed together.
+// One benchmark is one process: in a common one the second would find the first one's threads, pooled stacks and heap,
+// and the memory figures would mean nothing. N is the number of operations and has a default that takes about a second.
+// Each figure is of the whole of the work, waiting for its end included, and what was computed is checked: work that
+// was lost or done twice is no result. bench/peers/go is the same program in Go; the two must be changed together.
 //
 // A runtime joins by an adapter R:
 //   run(workers, f)                     f on the runtime, with so many threads
@@ -85,7 +85,8 @@ class program {
     };
     std::int64_t workers = 0;
     std::int64_t n = 0;
-    if (argc < 3 || argc > 4 || !number(argv[2], workers) || (argc == 4 && !number(argv[3], n))) return usage_error(argv[0]);
+    if (argc < 3 || argc > 4 || !number(argv[2], workers) || (argc == 4 && !number(argv[3], n)))
+      return usage_error(argv[0]);
     for (const entry& e : table) {
       if (e.name != argv[1]) continue;
       R::run(static_cast<int>(workers), [&] { e.work(n != 0 ? n : e.n); });
@@ -241,7 +242,8 @@ class program {
     print("mutex1", time.ns_per(n), "ns/op");
   }
 
-  /// A tree of goroutines, ten children to a node; its leaves send their numbers up, every node the sum of its children.
+  /// A tree of goroutines, ten children to a node; its leaves send their numbers up, every node the sum of its
+  /// children.
   static void skynet(const channel& up, std::int64_t first, std::int64_t size) {
     if (size < 10) {
       up.send(first);

@@ -4,9 +4,9 @@
 //   gofer::go([c] { for (int i = 0; i < 3; i++) c.send(i); c.close(); });
 //   for (int v : c) use(v);      // until closed and drained
 //
-// A chan is a shared handle: copies are the same channel, and it lives as long as one of them does. All operations may be
-// called from any number of goroutines and threads at once. The engine below (runtime/hchan.cpp) is untyped; this is its
-// typed face.
+// A chan is a shared handle: copies are the same channel, and it lives as long as one of them does. All operations may
+// be called from any number of goroutines and threads at once. The engine below (runtime/hchan.cpp) is untyped; this is
+// its typed face.
 #pragma once
 
 #include <chrono>
@@ -14,15 +14,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <gofer/detail/hchan.hpp>
+#include <gofer/detail/timeout.hpp>
 #include <iterator>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
-
-#include <gofer/detail/hchan.hpp>
-#include <gofer/detail/timeout.hpp>
 
 namespace gofer {
 
@@ -96,11 +95,10 @@ class sender {
   using value = chan_value<T>;
 
  public:
-  /// Sends v; blocks until a receiver takes it or there is room in the buffer; on nil for ever. Panics when the channel is, or
-  /// while it waits becomes, closed.
+  /// Sends v; blocks until a receiver takes it or there is room in the buffer; on nil for ever. Panics when the channel
+  /// is, or while it waits becomes, closed.
   void send(value&& v) const { chansend(channel(), std::addressof(v), true); }
-  void send(const value& v) const
-      requires std::copy_constructible<value> {
+  void send(const value& v) const requires std::copy_constructible<value> {
     if constexpr (elem_by_memcpy<value>) {
       chansend(channel(), const_cast<value*>(std::addressof(v)), true);
     } else {
@@ -110,10 +108,10 @@ class sender {
   }
   void send() const requires std::is_void_v<T> { send(unit{}); }
 
-  /// Sends v if that is possible without blocking; false, and v is untouched, when it is not. Panics when the channel is closed.
+  /// Sends v if that is possible without blocking; false, and v is untouched, when it is not. Panics when the channel
+  /// is closed.
   bool try_send(value&& v) const { return chansend(channel(), std::addressof(v), false); }
-  bool try_send(const value& v) const
-      requires std::copy_constructible<value> {
+  bool try_send(const value& v) const requires std::copy_constructible<value> {
     if constexpr (elem_by_memcpy<value>) {
       return chansend(channel(), const_cast<value*>(std::addressof(v)), false);
     } else {
@@ -129,8 +127,8 @@ class sender {
     return send_within(v, timeout_ns(d));
   }
   template <class Rep, class Period>
-  bool try_send_for(const value& v, const std::chrono::duration<Rep, Period>& d) const
-      requires std::copy_constructible<value> {
+  bool try_send_for(const value& v,
+                    const std::chrono::duration<Rep, Period>& d) const requires std::copy_constructible<value> {
     value copy(v);
     return send_within(copy, timeout_ns(d));
   }
@@ -140,8 +138,8 @@ class sender {
     return wait_until(t, [&](std::int64_t ns) { return send_within(v, ns); });
   }
   template <class Clock, class Duration>
-  bool try_send_until(const value& v, const std::chrono::time_point<Clock, Duration>& t) const
-      requires std::copy_constructible<value> {
+  bool try_send_until(const value& v,
+                      const std::chrono::time_point<Clock, Duration>& t) const requires std::copy_constructible<value> {
     value copy(v);
     return wait_until(t, [&](std::int64_t ns) { return send_within(copy, ns); });
   }
@@ -226,9 +224,7 @@ class receiver {
   }
 
   /// One pass over what is received from now on. Several loops over the same channel share its values.
-  chan_iterator<Handle, value> begin() const {
-    return chan_iterator<Handle, value>(static_cast<const Handle&>(*this));
-  }
+  chan_iterator<Handle, value> begin() const { return chan_iterator<Handle, value>(static_cast<const Handle&>(*this)); }
   chan_end end() const noexcept { return {}; }
 
  private:

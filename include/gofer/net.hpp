@@ -23,6 +23,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -161,6 +162,17 @@ class handle {
 std::int64_t deadline_ns(std::chrono::steady_clock::time_point t);
 std::int64_t deadline_ns(std::chrono::system_clock::time_point t);
 
+template <class Clock, class Duration>
+std::int64_t deadline_ns(std::chrono::time_point<Clock, Duration> t) {
+  if constexpr (std::is_same_v<Clock, std::chrono::steady_clock> || std::is_same_v<Clock, std::chrono::system_clock>) {
+    return deadline_ns(std::chrono::time_point_cast<typename Clock::duration>(t));
+  } else {
+    if (t == decltype(t){}) return 0;
+    const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(t - Clock::now());
+    return deadline_ns(std::chrono::steady_clock::now() + left);
+  }
+}
+
 enum : unsigned { deadline_read = 1, deadline_write = 2 };
 
 /// What is behind a conn: a socket here, a TLS session on one elsewhere.
@@ -204,17 +216,17 @@ class deadlines {
   error set_write_deadline(std::chrono::steady_clock::time_point t) const {
     return self().set_deadline_ns(deadline_ns(t), deadline_write);
   }
-  /// On the wall clock: converted now, so that a later step of that clock changes nothing.
-  template <class Duration>
-  error set_deadline(std::chrono::time_point<std::chrono::system_clock, Duration> t) const {
+  /// On another clock: converted now, so that a later step of the wall clock changes nothing.
+  template <class Clock, class Duration>
+  error set_deadline(std::chrono::time_point<Clock, Duration> t) const {
     return self().set_deadline_ns(deadline_ns(t), deadline_read | deadline_write);
   }
-  template <class Duration>
-  error set_read_deadline(std::chrono::time_point<std::chrono::system_clock, Duration> t) const {
+  template <class Clock, class Duration>
+  error set_read_deadline(std::chrono::time_point<Clock, Duration> t) const {
     return self().set_deadline_ns(deadline_ns(t), deadline_read);
   }
-  template <class Duration>
-  error set_write_deadline(std::chrono::time_point<std::chrono::system_clock, Duration> t) const {
+  template <class Clock, class Duration>
+  error set_write_deadline(std::chrono::time_point<Clock, Duration> t) const {
     return self().set_deadline_ns(deadline_ns(t), deadline_write);
   }
 

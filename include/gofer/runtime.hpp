@@ -55,12 +55,12 @@ int run(F f) {
 /// rvalues. Never blocks. Any thread; before run() it starts the runtime. Fatal for a null function and when there is
 /// no memory for a stack.
 template <class F, class... Args>
-requires(!std::is_same_v<std::decay_t<F>, spawn_options>) void go(F&& f, Args&&... args) {
-  detail::spawn(nullptr, 0, __builtin_return_address(0), std::forward<F>(f), std::forward<Args>(args)...);
+requires(!std::is_same_v<std::decay_t<F>, spawn_options>) GOFER_INLINE void go(F&& f, Args&&... args) {
+  detail::spawn(nullptr, 0, std::forward<F>(f), std::forward<Args>(args)...);
 }
 template <class F, class... Args>
-void go(const spawn_options& o, F&& f, Args&&... args) {
-  detail::spawn(o.name, o.stack_size, __builtin_return_address(0), std::forward<F>(f), std::forward<Args>(args)...);
+GOFER_INLINE void go(const spawn_options& o, F&& f, Args&&... args) {
+  detail::spawn(o.name, o.stack_size, std::forward<F>(f), std::forward<Args>(args)...);
 }
 
 /// Lets other goroutines run; the caller goes to the end of its queue. On a plain thread: sched_yield.

@@ -8,20 +8,20 @@
 // locks: it may block, panic, or select again. Handlers may be left out. Cases on nil channels are never ready.
 //
 // recv, send, otherwise and after make cases. Passed straight to select they cost nothing but the engine (handlers are
-// inlined, the channel's handle is borrowed); stored as a select_case they are all one type, for cases known at run time:
+// inlined, the channel's handle is borrowed); stored as a select_case they are all one type, for cases known at run
+// time:
 //
 //   std::vector<gofer::select_case> cases;
 //   for (auto& c : channels) cases.push_back(gofer::recv(c, handler));
 //   int i = gofer::select(cases);
 #pragma once
 
-#include <gofer/chan.hpp>
-#include <gofer/detail/select_case.hpp>
-#include <gofer/detail/timeout.hpp>
-
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <gofer/chan.hpp>
+#include <gofer/detail/select_case.hpp>
+#include <gofer/detail/timeout.hpp>
 #include <memory>
 #include <new>
 #include <span>
@@ -44,16 +44,13 @@ template <class C, class F = detail::no_handler>
 requires detail::can_send<C>
 auto send(C&& c, typename std::remove_cvref_t<C>::value_type v, F&& handler = {}) {
   using value = typename std::remove_cvref_t<C>::value_type;
-  return detail::send_case<value, std::decay_t<F>>(std::forward<C>(c), std::move(v),
-                                                   std::forward<F>(handler));
+  return detail::send_case<value, std::decay_t<F>>(std::forward<C>(c), std::move(v), std::forward<F>(handler));
 }
 /// The same for channels that carry nothing.
 template <class C, class F = detail::no_handler>
 requires detail::can_send<C> && std::is_same_v<typename std::remove_cvref_t<C>::value_type, unit> &&
-    (!std::is_same_v<std::decay_t<F>, unit>)
-auto send(C&& c, F&& handler = {}) {
-  return detail::send_case<unit, std::decay_t<F>>(std::forward<C>(c), unit{},
-                                                  std::forward<F>(handler));
+    (!std::is_same_v<std::decay_t<F>, unit>)auto send(C&& c, F&& handler = {}) {
+  return detail::send_case<unit, std::decay_t<F>>(std::forward<C>(c), unit{}, std::forward<F>(handler));
 }
 
 /// The case that is taken at once when no other is ready (Go's default). At most one.
@@ -68,9 +65,9 @@ auto after(const std::chrono::duration<Rep, Period>& d, F&& handler) {
   return detail::after_case<std::decay_t<F>>(detail::timeout_ns(d), std::forward<F>(handler));
 }
 
-/// Any one case, copied into memory of its own; from a channel: a receive without a handler. Default-constructed: never ready. It
-/// can be used again and again: a value that can be copied is sent as a copy, one that cannot is gone once it was sent.
-/// Copying a select_case whose value or handler cannot be copied panics.
+/// Any one case, copied into memory of its own; from a channel: a receive without a handler. Default-constructed: never
+/// ready. It can be used again and again: a value that can be copied is sent as a copy, one that cannot is gone once it
+/// was sent. Copying a select_case whose value or handler cannot be copied panics.
 class select_case {
  public:
   select_case() noexcept {}  // not defaulted: storage_ stays raw, also in a const one
@@ -215,16 +212,17 @@ int select_dynamic(Case* all, std::size_t n) {
 
 }  // namespace detail
 
-/// Waits until one of the cases can go on (see above), does it, runs its handler, and returns its position among the arguments. Panics when
-/// the case is a send and its channel is closed; what the handler panics with or throws comes through.
+/// Waits until one of the cases can go on (see above), does it, runs its handler, and returns its position among the
+/// arguments. Panics when the case is a send and its channel is closed; what the handler panics with or throws comes
+/// through.
 template <class... Cases>
-requires(sizeof...(Cases) > 0 && ((detail::any_case<Cases> || detail::can_recv<Cases>)&&...)) int select(
-    Cases&&... cases) {
+requires(sizeof...(Cases) > 0 &&
+         ((detail::any_case<Cases> || detail::can_recv<Cases>)&&...)) int select(Cases&&... cases) {
   return detail::select_each(detail::operand<Cases>(cases)...);
 }
 
-/// The same for cases that are known at run time, in an array, vector or span. Up to 16 cost no allocation. None: blocks
-/// for ever.
+/// The same for cases that are known at run time, in an array, vector or span. Up to 16 cost no allocation. None:
+/// blocks for ever.
 inline int select(std::span<select_case> cases) { return detail::select_dynamic(cases.data(), cases.size()); }
 template <class Range>
 requires detail::case_range<Range>

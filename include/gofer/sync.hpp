@@ -1,9 +1,9 @@
-// Locks and the like for goroutines: waiting parks the goroutine, not its thread. They work on plain threads, and between the
-// two kinds, as well. The names and shapes are std's where std has the thing, so that std::lock_guard, std::unique_lock,
-// std::shared_lock and std::scoped_lock take them; the behaviour is Go's.
+// Locks and the like for goroutines: waiting parks the goroutine, not its thread. They work on plain threads, and
+// between the two kinds, as well. The names and shapes are std's where std has the thing, so that std::lock_guard,
+// std::unique_lock, std::shared_lock and std::scoped_lock take them; the behaviour is Go's.
 //
-// Unlike in Go every one of them may be destroyed as soon as nobody uses it any more in the sense of std: a mutex by whoever
-// has locked it and knows that nobody else will, a wait group when wait() has returned.
+// Unlike in Go every one of them may be destroyed as soon as nobody uses it any more in the sense of std: a mutex by
+// whoever has locked it and knows that nobody else will, a wait group when wait() has returned.
 #pragma once
 
 #include <gofer/sync/condition_variable.hpp>

@@ -1,7 +1,7 @@
-// Are channels linearizable? Several goroutines and a plain thread do random things to two channels, each noting what it did,
-// what came of it, and when it began and ended. A history is right if the operations can be put in one order that agrees with
-// those times and in which plain queues of the channels' capacities answer the same (Wing and Gong's search). On an
-// unbuffered channel a send and its receive take effect together.
+// Are channels linearizable? Several goroutines and a plain thread do random things to two channels, each noting what
+// it did, what came of it, and when it began and ended. A history is right if the operations can be put in one order
+// that agrees with those times and in which plain queues of the channels' capacities answer the same (Wing and Gong's
+// search). On an unbuffered channel a send and its receive take effect together.
 //
 //   stress_chan_linear SECONDS [SEED]
 #include <algorithm>
@@ -12,19 +12,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
-#include <random>
-#include <set>
-#include <string>
-#include <thread>
-#include <utility>
-#include <vector>
-
 #include <gofer/chan.hpp>
 #include <gofer/defer.hpp>
 #include <gofer/panic.hpp>
 #include <gofer/runtime.hpp>
 #include <gofer/select.hpp>
 #include <gofer/sync.hpp>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -282,14 +281,15 @@ int main(int argc, char** argv) {
     const int procs = 1 << random() % 4;
     failed = gofer::run(gofer::options{.maxprocs = procs}, [&] {
       for (int i = 0; i < 200 && std::chrono::steady_clock::now() < until; i++) {
-        const bool ok = random() % 2 == 0 ? one_history<int>(random, i % 10 == 0)
-                                          : one_history<std::string>(random, i % 10 == 0);
+        const bool ok =
+            random() % 2 == 0 ? one_history<int>(random, i % 10 == 0) : one_history<std::string>(random, i % 10 == 0);
         if (!ok) return 1;
         histories++;
       }
       return 0;
     });
   }
-  std::printf("%ld histories, seed %lu%s\n", histories, static_cast<unsigned long>(seed), failed != 0 ? ": FAILED" : "");
+  std::printf("%ld histories, seed %lu%s\n", histories, static_cast<unsigned long>(seed),
+              failed != 0 ? ": FAILED" : "");
   return failed;
 }

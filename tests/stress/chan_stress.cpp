@@ -1,5 +1,5 @@
-// Channels, selects and locks under load for as long as the argument says, with everything that was sent counted in and out;
-// and the promise that no operation allocates.
+// Channels, selects and locks under load for as long as the argument says, with everything that was sent counted in and
+// out; and the promise that no operation allocates.
 //
 //   stress_chan_stress SECONDS [SEED]
 #include <array>
@@ -8,18 +8,17 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <gofer/chan.hpp>
+#include <gofer/runtime.hpp>
+#include <gofer/select.hpp>
+#include <gofer/sync.hpp>
+#include <gofer/time.hpp>
 #include <mutex>
 #include <new>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <gofer/chan.hpp>
-#include <gofer/runtime.hpp>
-#include <gofer/select.hpp>
-#include <gofer/sync.hpp>
-#include <gofer/time.hpp>
 
 namespace {
 
@@ -162,7 +161,8 @@ void load(std::mt19937_64& random, std::chrono::milliseconds length) {
           if (x.try_send_for(make<T>(v), std::chrono::microseconds(r() % 50))) sent(v);
           break;
         case 3:
-          gofer::select(gofer::send(x, make<T>(v), [&] { sent(v); }), gofer::send(y, make<T>(v + 1), [&] { sent(v + 1); }));
+          gofer::select(gofer::send(x, make<T>(v), [&] { sent(v); }),
+                        gofer::send(y, make<T>(v + 1), [&] { sent(v + 1); }));
           break;
         default:
           gofer::select(gofer::send(x, make<T>(v), [&] { sent(v); }),

@@ -1,4 +1,10 @@
 // net::conn under Asio's and Beast's synchronous functions.
+
+// Asio's fences, which only its asynchronous half uses.
+#if defined(__SANITIZE_THREAD__)
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
+
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/read.hpp>

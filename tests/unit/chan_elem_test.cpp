@@ -1,16 +1,14 @@
 // Channels of types with code of their own: move-only, over-aligned, counted; whose moves throw, panic or block.
-#include <gofer/chan.hpp>
-
 #include <array>
 #include <cstdint>
+#include <gofer/chan.hpp>
+#include <gofer/select.hpp>
+#include <gofer/sync.hpp>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <gofer/select.hpp>
-#include <gofer/sync.hpp>
 
 #include "chan_helpers.hpp"
 

@@ -1,16 +1,14 @@
 // Channels: what Go's runtime/chan_test.go and test/chan ask of them, and what C++ adds (handles, threads).
 // Element types with code of their own are in chan_elem_test.cpp.
-#include <gofer/chan.hpp>
-
 #include <algorithm>
+#include <gofer/chan.hpp>
+#include <gofer/select.hpp>
+#include <gofer/sync.hpp>
 #include <numeric>
 #include <ranges>
 #include <thread>
 #include <unordered_set>
 #include <vector>
-
-#include <gofer/select.hpp>
-#include <gofer/sync.hpp>
 
 #include "chan_helpers.hpp"
 

@@ -19,7 +19,9 @@ std::string ends(const std::function<void(trail&)>& body) {
       go([&] { body(t); });
       while (num_goroutine() > 1) gosched();
     });
-    if (!all.empty()) EXPECT_EQ(t.text(), all);
+    if (!all.empty()) {
+      EXPECT_EQ(t.text(), all);
+    }
     all = t.text();
   }
   return all;

@@ -1,15 +1,12 @@
 // mutex: Go's sync/mutex_test.go, its two modes, and that it may be destroyed by whoever has it.
+#include <gofer/sync.hpp>
 #include <gofer/sync/mutex.hpp>
-
 #include <memory>
 #include <mutex>
 #include <random>
 #include <thread>
 #include <vector>
 
-#include <gofer/sync.hpp>
-
-#include "sched/park.hpp"
 #include "chan_helpers.hpp"
 #include "sched/park.hpp"
 
@@ -186,8 +183,9 @@ TEST(Mutex, StarvingMutexIsHandedOverInOrder) {
     mu.unlock();
     wg.wait();
     ASSERT_EQ(order.size(), 2u * n);
-    // The first one usually gets it twice: the second one, woken, finds it taken, and is starving. From then on it is in turn. Had
-    // everybody his second turn right behind his first one, there would be n - 1 before the last one's first.
+    // The first one usually gets it twice: the second one, woken, finds it taken, and is starving. From then on it is
+    // in turn. Had everybody his second turn right behind his first one, there would be n - 1 before the last one's
+    // first.
     std::vector<int> first_turns;
     int early = 0;
     for (const int mark : order) {
@@ -237,8 +235,8 @@ TEST(Mutex, PanicReleasesAGuardAndNothingElse) {
   });
 }
 
-// Who has locked a mutex and knows that nobody else will may destroy it, while the previous holder is still inside unlock().
-// (A use after that is for AddressSanitizer to see.)
+// Who has locked a mutex and knows that nobody else will may destroy it, while the previous holder is still inside
+// unlock(). (A use after that is for AddressSanitizer to see.)
 TEST(Mutex, MayBeDestroyedByItsHolder) {
   struct shared {
     gofer::mutex mu;

@@ -154,10 +154,16 @@ TEST(NetDeadline, FarFutureAndOtherClocks) {
     EXPECT_FALSE(p.client.set_deadline(clock::time_point::max()));
     EXPECT_FALSE(p.client.set_deadline(std::chrono::system_clock::time_point::max()));
     EXPECT_FALSE(p.client.set_deadline(std::chrono::system_clock::now() + 1h));
+    EXPECT_FALSE(p.client.set_deadline(clock::now() + std::chrono::duration<double>(1e3)));
+    EXPECT_FALSE(p.client.set_deadline(std::chrono::file_clock::now() + 1h));
     gofer::must(p.server.write("x"));
     char c;
     EXPECT_EQ(gofer::must(p.client.read({&c, 1})), 1u);
+    p.client.set_read_deadline(std::chrono::file_clock::now() - 1s);
+    EXPECT_TRUE(net::is_timeout(p.client.read({&c, 1}).err));
     EXPECT_FALSE(p.client.set_deadline(std::chrono::system_clock::time_point{}));
+    gofer::must(p.server.write("x"));
+    EXPECT_EQ(gofer::must(p.client.read({&c, 1})), 1u);
   });
 }
 

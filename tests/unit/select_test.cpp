@@ -1,14 +1,12 @@
 // select: Go's runtime/chan_test.go and test/chan/select*.go, and the forms that C++ adds.
-#include <gofer/select.hpp>
-
 #include <array>
+#include <gofer/select.hpp>
+#include <gofer/sync.hpp>
 #include <memory>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <gofer/sync.hpp>
 
 #include "chan_helpers.hpp"
 
@@ -93,9 +91,7 @@ TEST(Select, SendOnClosedPanics) {
     chan<int> never{0};
     gofer::wait_group wg;
     for (int i = 0; i < 3; i++) {
-      wg.go([&] {
-        EXPECT_EQ(runtime_error_of([&] { select(send(c, 1), recv(never)); }), "send on closed channel");
-      });
+      wg.go([&] { EXPECT_EQ(runtime_error_of([&] { select(send(c, 1), recv(never)); }), "send on closed channel"); });
     }
     eventually([&] { return senders_waiting(c) == 3; });
     c.close();
@@ -285,8 +281,8 @@ TEST(Select, ChoosesUniformly) {
     chan<int> closed{0};
     closed.close();
     for (int i = 0; i < rounds; i++) {
-      const int k = select(recv(a, [&] { a.send(0); }), recv(b, [&] { b.send(0); }), send(c, 0, [&] { c.recv(); }),
-                           recv(closed));
+      const int k =
+          select(recv(a, [&] { a.send(0); }), recv(b, [&] { b.send(0); }), send(c, 0, [&] { c.recv(); }), recv(closed));
       all[static_cast<std::size_t>(k)]++;
     }
     // Those that are not ready, wherever they stand, change nothing.

@@ -1,6 +1,5 @@
 // shared_mutex, condition_variable, once, counting_semaphore: Go's sync tests, and what std's shapes add.
 #include <gofer/sync.hpp>
-
 #include <memory>
 #include <mutex>
 #include <shared_mutex>

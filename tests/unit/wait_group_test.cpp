@@ -1,10 +1,9 @@
 // wait_group, error_group, singleflight.
+#include <gofer/sync.hpp>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <gofer/sync.hpp>
 
 #include "chan_helpers.hpp"
 
@@ -107,6 +106,31 @@ TEST(WaitGroup, GoRunsAndCounts) {
       gofer::panic("recovered");
     });
     wg.wait();
+  });
+}
+
+// What the function held is gone when wait() returns: it may refer to what the waiter destroys next.
+TEST(WaitGroup, GoDestroysTheFunctionBeforeItIsDone) {
+  sweep([] {
+    for (int round = 0; round < 100; round++) {
+      std::atomic<bool> captured_gone{false}, argument_gone{false};
+      const auto tell = [](std::atomic<bool>& gone) {
+        return std::shared_ptr<int>(new int(1), [&gone](const int* p) {
+          delete p;
+          gofer::gosched();
+          gone = true;
+        });
+      };
+      gofer::wait_group wg;
+      wg.go([p = tell(captured_gone)](const std::shared_ptr<int>&) {}, tell(argument_gone));
+      wg.wait();
+      EXPECT_TRUE(captured_gone && argument_gone);
+      gofer::error_group g;
+      captured_gone = argument_gone = false;
+      g.go([p = tell(captured_gone)](const std::shared_ptr<int>&) {}, tell(argument_gone));
+      EXPECT_FALSE(g.wait());
+      EXPECT_TRUE(captured_gone && argument_gone);
+    }
   });
 }
 

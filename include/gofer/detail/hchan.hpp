@@ -1,8 +1,8 @@
 // What chan<T> and select need of the engine in runtime/hchan.cpp and runtime/select.cpp, which knows no T.
 //
-// The engine moves elements by what elem_type says: by memcpy when T is trivially copyable, else through three functions.
-// A T with such functions may do anything in its move constructor (throw, panic, park), so the engine calls them with no
-// lock of the scheduler's held; see runtime/hchan.hpp.
+// The engine moves elements by what elem_type says: by memcpy when T is trivially copyable, else through three
+// functions. A T with such functions may do anything in its move constructor (throw, panic, park), so the engine calls
+// them with no lock of the scheduler's held; see runtime/hchan.hpp.
 #pragma once
 
 #include <atomic>
@@ -29,7 +29,7 @@ struct elem_ops {
 };
 
 struct elem_type {
-  std::uint32_t size;   // 0 for empty types: nothing is copied
+  std::uint32_t size;  // 0 for empty types: nothing is copied
   std::uint32_t align;
   const elem_ops* ops;  // null: memcpy
 };
@@ -56,7 +56,7 @@ constexpr const elem_ops* elem_ops_or_null() {
 
 template <class T>
 inline constexpr elem_type elem_type_of = {
-    std::is_empty_v<T> && elem_by_memcpy<T> ? 0 : sizeof(T),
+    std::is_empty_v<T>&& elem_by_memcpy<T> ? 0 : sizeof(T),
     alignof(T),
     elem_ops_or_null<T>(),
 };
@@ -92,7 +92,8 @@ hchan* makechan(const elem_type& type, std::int64_t cap);
 /// The last handle is gone: destroys what is buffered.
 void freechan(hchan* c) noexcept;
 
-/// Sends the T at elem (moved from unless by memcpy). False: `block` was false and nobody could take it; elem is untouched.
+/// Sends the T at elem (moved from unless by memcpy). False: `block` was false and nobody could take it; elem is
+/// untouched.
 bool chansend(hchan* c, void* elem, bool block);
 /// Receives into `to`, an elem_slot's address.
 recv_result chanrecv(hchan* c, void* to, bool block);
@@ -115,8 +116,8 @@ struct select_result {
   bool received;  // a receive got a value (not: the channel is closed)
 };
 
-/// Runs one of the cases that can go on, chosen uniformly. None can: select_otherwise when `otherwise`; else waits, at most
-/// timeout_ns when that is not negative. More than 16 cases cost an allocation.
+/// Runs one of the cases that can go on, chosen uniformly. None can: select_otherwise when `otherwise`; else waits, at
+/// most timeout_ns when that is not negative. More than 16 cases cost an allocation.
 select_result selectgo(const scase* cases, int n, bool otherwise, std::int64_t timeout_ns);
 
 /// A counted reference to a channel, or null: what all handles are.

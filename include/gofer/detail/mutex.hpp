@@ -7,9 +7,10 @@
 namespace gofer::detail {
 
 inline constexpr std::uint32_t mutex_locked = 1;
-inline constexpr std::uint32_t mutex_waiting = 2;   // somebody is in the queue; changes under the root's lock only
-inline constexpr std::uint32_t mutex_woken = 4;     // somebody is awake and will try: no need to wake another
-inline constexpr std::uint32_t mutex_starving = 8;  // the lock is handed to the queue's first; newcomers do not even try
+inline constexpr std::uint32_t mutex_waiting = 2;  // somebody is in the queue; changes under the root's lock only
+inline constexpr std::uint32_t mutex_woken = 4;    // somebody is awake and will try: no need to wake another
+inline constexpr std::uint32_t mutex_starving =
+    8;  // the lock is handed to the queue's first; newcomers do not even try
 
 inline bool mutex_try_fast(std::atomic<std::uint32_t>* state) {
   std::uint32_t free_state = 0;

@@ -1,11 +1,10 @@
 // The cases that gofer::recv, send, otherwise and after make, and how select hands them to the engine.
 #pragma once
 
-#include <gofer/chan.hpp>
-#include <gofer/detail/hchan.hpp>
-
 #include <concepts>
 #include <cstdint>
+#include <gofer/chan.hpp>
+#include <gofer/detail/hchan.hpp>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -84,8 +83,8 @@ class select_list {
   std::int64_t timeout_ns_ = -1;
 };
 
-/// A case's channel. In a case that goes straight into select, an lvalue channel is only borrowed: no counting. A case that
-/// is stored, which means copied or moved, holds it.
+/// A case's channel. In a case that goes straight into select, an lvalue channel is only borrowed: no counting. A case
+/// that is stored, which means copied or moved, holds it.
 class case_channel {
  public:
   template <class T>
@@ -114,7 +113,8 @@ struct scratch : X {
   ~scratch() = default;
 };
 
-// Each case has prepare (adds itself to the list; `expendable`: it will not be used again) and run (its operation was done).
+// Each case has prepare (adds itself to the list; `expendable`: it will not be used again) and run (its operation was
+// done).
 
 template <class T, class F>
 class recv_case {

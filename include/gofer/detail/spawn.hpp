@@ -17,14 +17,17 @@ namespace detail {
 
 void run_main(const options& o, void (*main)(void*), void* arg);
 
+// Inlined even at -O0: newproc's return address then lies in the function that says `go`, which is what "created by"
+// names.
+#define GOFER_INLINE __attribute__((always_inline)) inline
+
 /// A goroutine being made. Its closure is built in place, at the top of its own stack: no allocation.
 struct newborn;
 struct spawn_slot {
   newborn* gp;
   void* closure;
 };
-spawn_slot newproc(const char* name, std::size_t stack_size, void* caller, std::size_t closure_size,
-                   std::size_t closure_align);
+spawn_slot newproc(const char* name, std::size_t stack_size, std::size_t closure_size, std::size_t closure_align);
 void newproc_start(newborn* gp, void (*entry)(void* closure));
 void newproc_cancel(newborn* gp);
 [[noreturn]] void go_nil_func();
@@ -67,7 +70,7 @@ bool is_null_function(const F& f) {
 }
 
 template <class F, class... Args>
-void spawn(const char* name, std::size_t stack_size, void* caller, F&& f, Args&&... args) {
+GOFER_INLINE void spawn(const char* name, std::size_t stack_size, F&& f, Args&&... args) {
   static_assert(std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>,
                 "gofer::go: the function cannot be called with these arguments");
   using call = goroutine_call<std::decay_t<F>, std::decay_t<Args>...>;
@@ -82,7 +85,7 @@ void spawn(const char* name, std::size_t stack_size, void* caller, F&& f, Args&&
         if (gp != nullptr) newproc_cancel(gp);
       }
     };
-    const spawn_slot slot = newproc(name, stack_size, caller, sizeof(call), alignof(call));
+    const spawn_slot slot = newproc(name, stack_size, sizeof(call), alignof(call));
     if constexpr (std::is_nothrow_constructible_v<call, F, Args...>) {
       ::new (slot.closure) call(std::forward<F>(f), std::forward<Args>(args)...);
     } else {
@@ -93,7 +96,7 @@ void spawn(const char* name, std::size_t stack_size, void* caller, F&& f, Args&&
     newproc_start(slot.gp, &call::entry);
   } else {
     auto on_heap = std::make_unique<call>(std::forward<F>(f), std::forward<Args>(args)...);
-    const spawn_slot slot = newproc(name, stack_size, caller, sizeof(call*), alignof(call*));
+    const spawn_slot slot = newproc(name, stack_size, sizeof(call*), alignof(call*));
     ::new (slot.closure)(call*)(on_heap.release());
     newproc_start(slot.gp, &call::entry_on_heap);
   }

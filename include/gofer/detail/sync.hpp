@@ -6,8 +6,8 @@
 
 namespace gofer::detail {
 
-/// Waits on cond until notified: true; or until ns nanoseconds (negative: for ever) have gone by: false. `unlock(lock)` runs
-/// once a notification cannot be missed any more; when it answers false the wait is over at once.
+/// Waits on cond until notified: true; or until ns nanoseconds (negative: for ever) have gone by: false. `unlock(lock)`
+/// runs once a notification cannot be missed any more; when it answers false the wait is over at once.
 bool cond_wait(std::atomic<std::uint32_t>* cond, bool (*unlock)(void*), void* lock, std::int64_t ns);
 void cond_notify(std::atomic<std::uint32_t>* cond, bool all);
 

@@ -17,8 +17,8 @@ constexpr std::int64_t timeout_ns(const std::chrono::duration<Rep, Period>& d) {
   return std::chrono::ceil<std::chrono::duration<std::int64_t, std::nano>>(d).count();
 }
 
-/// Calls wait(nanoseconds), which answers whether it is over, until it is or `until` has come: a clock that is set back or
-/// runs slower than the monotonic one must not end the wait early.
+/// Calls wait(nanoseconds), which answers whether it is over, until it is or `until` has come: a clock that is set back
+/// or runs slower than the monotonic one must not end the wait early.
 template <class Clock, class Duration, class Wait>
 bool wait_until(const std::chrono::time_point<Clock, Duration>& until, Wait wait) {
   for (;;) {

@@ -1,21 +1,20 @@
 // Waiting for a condition that a lock guards.
 #pragma once
 
-#include <gofer/detail/sync.hpp>
-#include <gofer/detail/timeout.hpp>
-
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <gofer/detail/sync.hpp>
+#include <gofer/detail/timeout.hpp>
 #include <memory>
 #include <stop_token>
 
 namespace gofer {
 
-/// A condition variable for any lock with lock() and unlock(): std::unique_lock<gofer::mutex>, std::shared_lock, gofer::mutex itself.
-/// Waiters are woken first come, first served, and never without reason (Go's sync.Cond); the condition may still be gone by
-/// the time a waiter has its lock back.
+/// A condition variable for any lock with lock() and unlock(): std::unique_lock<gofer::mutex>, std::shared_lock,
+/// gofer::mutex itself. Waiters are woken first come, first served, and never without reason (Go's sync.Cond); the
+/// condition may still be gone by the time a waiter has its lock back.
 class condition_variable {
  public:
   constexpr condition_variable() noexcept = default;

@@ -1,23 +1,23 @@
 // Goroutines that work on one task, any of which may fail.
 #pragma once
 
+#include <functional>
 #include <gofer/chan.hpp>
 #include <gofer/context.hpp>
+#include <gofer/detail/counted_call.hpp>
 #include <gofer/error.hpp>
 #include <gofer/runtime.hpp>
 #include <gofer/sync/mutex.hpp>
 #include <gofer/sync/wait_group.hpp>
-
-#include <functional>
 #include <mutex>
 #include <type_traits>
 #include <utility>
 
 namespace gofer {
 
-/// Runs functions that return an error (or nothing), each in a goroutine of its own; wait() gives the first error that occurred
-/// (golang.org/x/sync/errgroup). The group must outlive its goroutines: call wait() before its scope ends. A panic in one of them is a
-/// goroutine's like any other.
+/// Runs functions that return an error (or nothing), each in a goroutine of its own; wait() gives the first error that
+/// occurred (golang.org/x/sync/errgroup). The group must outlive its goroutines: call wait() before its scope ends. A
+/// panic in one of them is a goroutine's like any other.
 class error_group {
  public:
   /// With a context of its own.
@@ -27,11 +27,12 @@ class error_group {
   error_group(const error_group&) = delete;
   error_group& operator=(const error_group&) = delete;
 
-  /// Cancelled by the first error, with that as its cause, and when wait() returns. For the functions to see that they may stop.
+  /// Cancelled by the first error, with that as its cause, and when wait() returns. For the functions to see that they
+  /// may stop.
   gofer::context context() const { return ctx_; }
 
-  /// At most n functions at a time (negative: any number); for go() and try_go() from now on. Panics while some are running under
-  /// another limit.
+  /// At most n functions at a time (negative: any number); for go() and try_go() from now on. Panics while some are
+  /// running under another limit.
   void set_limit(int n);
 
   /// Starts f(args...); blocks while as many as the limit allows are running.
@@ -64,18 +65,21 @@ class error_group {
                       std::is_convertible_v<std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>, error>,
                   "error_group::go: the function returns a gofer::error, or nothing");
     running_.add(1);
-    ::gofer::go(
-        [this](std::decay_t<F> fn, std::decay_t<Args>... a) {
-          detail::at_end end([this] { done(); });
-          if constexpr (std::is_void_v<std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>>) {
-            std::invoke(std::move(fn), std::move(a)...);
-          } else {
-            if (error err = std::invoke(std::move(fn), std::move(a)...)) failed(std::move(err));
-          }
-          end.returned();
-        },
-        std::forward<F>(f), std::forward<Args>(args)...);
+    const auto run = [this](std::decay_t<F> fn, std::decay_t<Args>... a) {
+      if constexpr (std::is_void_v<std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>>) {
+        (void)this;
+        std::invoke(std::move(fn), std::move(a)...);
+      } else {
+        if (error err = std::invoke(std::move(fn), std::move(a)...)) failed(std::move(err));
+      }
+    };
+    using call =
+        detail::counted_call<error_group, std::remove_const_t<decltype(run)>, std::decay_t<F>, std::decay_t<Args>...>;
+    ::gofer::go(call(this, run, std::forward<F>(f), std::forward<Args>(args)...));
   }
+
+  template <class, class, class...>
+  friend class detail::counted_call;
 
   gofer::context ctx_;
   cancel_cause_func cancel_;

@@ -1,10 +1,9 @@
 // Exactly one call.
 #pragma once
 
-#include <gofer/sync/mutex.hpp>
-
 #include <atomic>
 #include <functional>
+#include <gofer/sync/mutex.hpp>
 #include <mutex>
 #include <utility>
 
@@ -31,9 +30,9 @@ class once {
   mutex mu_;
 };
 
-/// Calls f(args...) if no call has been made for `o` before; returns when that call, whoever makes it, is over. A call that
-/// ends by a panic, an exception or goexit counts as made (Go's rule, unlike std's). f must not come back here with the same `o`: it
-/// would wait for itself.
+/// Calls f(args...) if no call has been made for `o` before; returns when that call, whoever makes it, is over. A call
+/// that ends by a panic, an exception or goexit counts as made (Go's rule, unlike std's). f must not come back here
+/// with the same `o`: it would wait for itself.
 template <class F, class... Args>
 void call_once(once& o, F&& f, Args&&... args) {
   if (o.done_.load(std::memory_order_acquire)) [[likely]]

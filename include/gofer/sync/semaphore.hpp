@@ -1,13 +1,12 @@
 // Counting semaphores.
 #pragma once
 
-#include <gofer/detail/sync.hpp>
-#include <gofer/detail/timeout.hpp>
-
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <gofer/detail/sync.hpp>
+#include <gofer/detail/timeout.hpp>
 #include <limits>
 
 namespace gofer {

@@ -1,15 +1,15 @@
 // Many readers, or one writer.
 #pragma once
 
-#include <gofer/detail/shared_mutex.hpp>
-
 #include <atomic>
 #include <cstdint>
+#include <gofer/detail/shared_mutex.hpp>
 
 namespace gofer {
 
-/// A readers-writer lock of four bytes (Go's sync.RWMutex). A writer who waits holds back new readers; one who leaves lets in all
-/// readers who wait before the next writer. So a goroutine that has it shared must not lock it shared once more.
+/// A readers-writer lock of four bytes (Go's sync.RWMutex). A writer who waits holds back new readers; one who leaves
+/// lets in all readers who wait before the next writer. So a goroutine that has it shared must not lock it shared once
+/// more.
 class shared_mutex {
  public:
   constexpr shared_mutex() noexcept = default;

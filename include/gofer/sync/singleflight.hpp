@@ -1,14 +1,13 @@
 // One call for everybody who asks for the same thing at the same time.
 #pragma once
 
+#include <functional>
 #include <gofer/defer.hpp>
 #include <gofer/error.hpp>
 #include <gofer/panic.hpp>
 #include <gofer/runtime.hpp>
 #include <gofer/sync/mutex.hpp>
 #include <gofer/sync/wait_group.hpp>
-
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,8 +17,8 @@
 
 namespace gofer {
 
-/// Suppresses duplicate work (golang.org/x/sync/singleflight): while a call for a key is under way, others with the same key wait for it
-/// and get its result. T must be copyable. Safe for any number of goroutines.
+/// Suppresses duplicate work (golang.org/x/sync/singleflight): while a call for a key is under way, others with the
+/// same key wait for it and get its result. T must be copyable. Safe for any number of goroutines.
 template <class T, class Key = std::string, class Hash = std::hash<Key>>
 class singleflight {
  public:
@@ -34,8 +33,8 @@ class singleflight {
   singleflight(const singleflight&) = delete;
   singleflight& operator=(const singleflight&) = delete;
 
-  /// Calls f(), which returns a T or a result<T>, unless a call for key is under way; then blocks until that is over. If that one
-  /// panicked, or left by goexit, so do all who waited for it.
+  /// Calls f(), which returns a T or a result<T>, unless a call for key is under way; then blocks until that is over.
+  /// If that one panicked, or left by goexit, so do all who waited for it.
   template <class F>
   outcome run(const Key& key, F&& f) {
     std::shared_ptr<call> c;

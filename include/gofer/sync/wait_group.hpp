@@ -1,51 +1,27 @@
 // Waiting for a number of goroutines to end.
 #pragma once
 
-#include <gofer/detail/sync.hpp>
-#include <gofer/runtime.hpp>
-
 #include <atomic>
 #include <cstdint>
-#include <functional>
+#include <gofer/detail/counted_call.hpp>
+#include <gofer/detail/sync.hpp>
+#include <gofer/runtime.hpp>
 #include <type_traits>
 #include <utility>
 
 namespace gofer {
 
-namespace detail {
-
-/// Whether the goroutine is being unwound by a panic that nobody has recovered (not by goexit).
-bool unwinding_by_panic() noexcept;
-
-/// Calls `done` at the end of a goroutine's function, also by goexit or after a recovered panic; but not while a panic is about
-/// to end the process: who waits would go on, and might end it first, with status 0 and without a report.
-template <class F>
-class at_end {
- public:
-  explicit at_end(F done) : done_(std::move(done)) {}
-  at_end(const at_end&) = delete;
-  at_end& operator=(const at_end&) = delete;
-  ~at_end() noexcept(false) {
-    if (returned_ || !unwinding_by_panic()) done_();
-  }
-  void returned() { returned_ = true; }
-
- private:
-  F done_;
-  bool returned_ = false;
-};
-
-}  // namespace detail
-
-/// A counter that one can wait for to come to zero (Go's sync.WaitGroup). It may be used again once all waits have returned.
+/// A counter that one can wait for to come to zero (Go's sync.WaitGroup). It may be used again once all waits have
+/// returned.
 class wait_group {
  public:
   constexpr wait_group() noexcept = default;
   wait_group(const wait_group&) = delete;
   wait_group& operator=(const wait_group&) = delete;
 
-  /// Adds delta, which may be negative; at zero everybody who waits is woken. Never blocks. An add that starts from zero must
-  /// come before the wait. Panics when the counter becomes negative, or when it is found that add and wait were mixed up.
+  /// Adds delta, which may be negative; at zero everybody who waits is woken. Never blocks. An add that starts from
+  /// zero must come before the wait. Panics when the counter becomes negative, or when it is found that add and wait
+  /// were mixed up.
   void add(int delta) {
     const auto change = static_cast<std::uint64_t>(static_cast<std::int64_t>(delta)) << 32;
     // release; pairs with the acquire in wait. acquire: the last one passes the others' work on to those whom it wakes
@@ -60,17 +36,13 @@ class wait_group {
     if (state_.load(std::memory_order_acquire) >> 32 != 0) detail::wait_group_wait_slow(&state_);
   }
 
-  /// add(1), and a goroutine that runs f(args...) and is done() when that has returned or has left by goexit.
+  /// add(1), and a goroutine that runs f(args...) and is done() when that has returned, or left by goexit, and what it
+  /// held has been destroyed.
   template <class F, class... Args>
   void go(F&& f, Args&&... args) {
     add(1);
-    ::gofer::go(
-        [this](std::decay_t<F> fn, std::decay_t<Args>... a) {
-          detail::at_end end([this] { done(); });
-          std::invoke(std::move(fn), std::move(a)...);
-          end.returned();
-        },
-        std::forward<F>(f), std::forward<Args>(args)...);
+    using call = detail::counted_call<wait_group, std::decay_t<F>, std::decay_t<Args>...>;
+    ::gofer::go(call(this, std::forward<F>(f), std::forward<Args>(args)...));
   }
 
  private:

@@ -1,0 +1,313 @@
+// The work of bench/common/harness.hpp in Go: the same benchmarks, arguments and lines. The two must be changed together.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+var benchmarks = []struct {
+	name string
+	n    int
+	work func(n int)
+}{
+	{"switch", 5_000_000, yields},
+	{"spawn1", 1_000_000, spawnOne},
+	{"spawn1000", 1_000_000, spawnMany},
+	{"pingpong", 1_000_000, pingPong},
+	{"buf128", 10_000_000, buffered},
+	{"mpmc", 4_000_000, mpmc},
+	{"mutex1", 50_000_000, lock},
+	{"skynet", 1_000_000, skynetRoot},
+	{"sleep", 100_000, sleepers},
+	{"mem", 1_000_000, parked},
+	{"defer", 100, deferred}, // n: percent, as bench/macro/defer_bench.cpp
+}
+
+func main() {
+	if len(os.Args) < 3 || len(os.Args) > 4 {
+		usage()
+	}
+	workers := number(os.Args[2])
+	n := 0
+	if len(os.Args) == 4 {
+		n = number(os.Args[3])
+	}
+	for _, b := range benchmarks {
+		if b.name != os.Args[1] {
+			continue
+		}
+		if n == 0 {
+			n = b.n
+		}
+		runtime.GOMAXPROCS(workers)
+		b.work(n)
+		return
+	}
+	fmt.Fprintf(os.Stderr, "%s: there is no benchmark %s; there are", os.Args[0], os.Args[1])
+	for _, b := range benchmarks {
+		fmt.Fprintf(os.Stderr, " %s", b.name)
+	}
+	fmt.Fprintln(os.Stderr)
+	os.Exit(2)
+}
+
+func usage() {
+	fmt.Fprintf(os.Stderr, "usage: %s BENCH WORKERS [N]; WORKERS and N are positive numbers\n", os.Args[0])
+	os.Exit(2)
+}
+
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n <= 0 {
+		usage()
+	}
+	return n
+}
+
+func show(name string, value float64, unit string) { fmt.Printf("%s %.3f %s\n", name, value, unit) }
+
+func nsPer(start time.Time, n int) float64 {
+	return float64(time.Since(start).Nanoseconds()) / float64(n)
+}
+
+// Wrong results end the program: a fast way to a wrong sum is no benchmark.
+func expect(right bool, bench string) {
+	if !right {
+		fmt.Fprintf(os.Stderr, "%s: the result is wrong\n", bench)
+		os.Exit(1)
+	}
+}
+
+func sumBelow(n int) int64 { return int64(n) * int64(n-1) / 2 }
+
+func residentBytes() float64 {
+	text, _ := os.ReadFile("/proc/self/statm")
+	pages := 0
+	if fields := strings.Fields(string(text)); len(fields) > 1 {
+		pages, _ = strconv.Atoi(fields[1])
+	}
+	return float64(pages * os.Getpagesize())
+}
+
+func usageOf() syscall.Rusage {
+	var r syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return r
+}
+
+func cpuMs() float64 {
+	r := usageOf()
+	return float64(r.Utime.Sec+r.Stime.Sec)*1e3 + float64(r.Utime.Usec+r.Stime.Usec)/1e3
+}
+
+func yields(n int) {
+	var wg sync.WaitGroup
+	wg.Add(2)
+	start := time.Now()
+	for i := 0; i < 2; i++ {
+		go func() {
+			for k := 0; k < n; k++ {
+				runtime.Gosched()
+			}
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	show("switch", nsPer(start, 2*n), "ns/yield")
+}
+
+func spawnOne(n int) {
+	var wg sync.WaitGroup
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		wg.Add(1)
+		go func() { wg.Done() }()
+		wg.Wait()
+	}
+	show("spawn1", nsPer(start, n), "ns/task")
+}
+
+func spawnMany(n int) {
+	batches := n / 1000
+	if batches == 0 {
+		batches = 1
+	}
+	var wg sync.WaitGroup
+	start := time.Now()
+	for b := 0; b < batches; b++ {
+		wg.Add(1000)
+		for i := 0; i < 1000; i++ {
+			go func() { wg.Done() }()
+		}
+		wg.Wait()
+	}
+	show("spawn1000", nsPer(start, batches*1000), "ns/task")
+}
+
+func pingPong(n int) {
+	there, back := make(chan int64), make(chan int64)
+	var sum int64
+	var wg sync.WaitGroup
+	wg.Add(2)
+	start := time.Now()
+	go func() {
+		for i := 0; i < n; i++ {
+			there <- int64(i)
+			sum += <-back
+		}
+		wg.Done()
+	}()
+	go func() {
+		for i := 0; i < n; i++ {
+			back <- <-there
+		}
+		wg.Done()
+	}()
+	wg.Wait()
+	expect(sum == sumBelow(n), "pingpong")
+	show("pingpong", nsPer(start, n), "ns/roundtrip")
+}
+
+func buffered(n int) {
+	c := make(chan int64, 128)
+	var sum int64
+	var wg sync.WaitGroup
+	wg.Add(2)
+	start := time.Now()
+	go func() {
+		for i := 0; i < n; i++ {
+			c <- int64(i)
+		}
+		wg.Done()
+	}()
+	go func() {
+		for i := 0; i < n; i++ {
+			sum += <-c
+		}
+		wg.Done()
+	}()
+	wg.Wait()
+	expect(sum == sumBelow(n), "buf128")
+	show("buf128", nsPer(start, n), "ns/item")
+}
+
+func mpmc(n int) {
+	each := n / 4
+	if each == 0 {
+		each = 1
+	}
+	c := make(chan int64, 128)
+	var sum int64
+	var wg sync.WaitGroup
+	wg.Add(8)
+	start := time.Now()
+	for i := 0; i < 4; i++ {
+		go func() {
+			for k := 0; k < each; k++ {
+				c <- int64(k)
+			}
+			wg.Done()
+		}()
+		go func() {
+			var mine int64
+			for k := 0; k < each; k++ {
+				mine += <-c
+			}
+			atomic.AddInt64(&sum, mine)
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	expect(sum == 4*sumBelow(each), "mpmc")
+	show("mpmc", nsPer(start, 4*each), "ns/item")
+}
+
+var locked int // a global, so that it stays in memory
+
+func lock(n int) {
+	var mu sync.Mutex
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		mu.Lock()
+		locked++
+		mu.Unlock()
+	}
+	expect(locked == n, "mutex1")
+	show("mutex1", nsPer(start, n), "ns/op")
+}
+
+func skynet(up chan int64, first, size int64) {
+	if size < 10 {
+		up <- first
+		return
+	}
+	children := make(chan int64)
+	for i := int64(0); i < 10; i++ {
+		go skynet(children, first+i*(size/10), size/10)
+	}
+	var sum int64
+	for i := 0; i < 10; i++ {
+		sum += <-children
+	}
+	up <- sum
+}
+
+func skynetRoot(n int) {
+	leaves := 1
+	for leaves*10 <= n {
+		leaves *= 10
+	}
+	result := make(chan int64)
+	start := time.Now()
+	go skynet(result, 0, int64(leaves))
+	sum := <-result
+	ms := nsPer(start, 1e6)
+	expect(sum == sumBelow(leaves), "skynet")
+	show("skynet", ms, "ms")
+	show("skynet_rss", float64(usageOf().Maxrss)/1024, "MB")
+}
+
+func sleepers(n int) {
+	var wg sync.WaitGroup
+	wg.Add(n)
+	cpuBefore := cpuMs()
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		go func() {
+			for k := 0; k < 10; k++ {
+				time.Sleep(time.Millisecond)
+			}
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	show("sleep_total", nsPer(start, 1e6), "ms")
+	show("sleep_cpu", cpuMs()-cpuBefore, "cpu-ms")
+}
+
+func parked(n int) {
+	gate := make(chan int64)
+	var started sync.WaitGroup
+	started.Add(n)
+	before := residentBytes()
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		go func() {
+			started.Done()
+			<-gate
+		}()
+	}
+	started.Wait()
+	ns := nsPer(start, n)
+	show("mem_rss", (residentBytes()-before)/float64(n), "B/goroutine")
+	show("mem_create", ns, "ns/goroutine")
+	os.Exit(0)
+}
