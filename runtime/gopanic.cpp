@@ -179,9 +179,7 @@ void panic(const panic_value& again) {
 
 namespace detail {
 
-void panic_nil() {
-  gopanic(make_panic_data(runtime_error("panic called with nil argument")));
-}
+void panic_nil() { gopanic(make_panic_data(runtime_error("panic called with nil argument"))); }
 
 void gopanic(panic_ref data) { runtime::gopanic_at(std::move(data)); }
 

@@ -115,8 +115,8 @@ void drop_panics_on(sched::g* gp, vehicle* v);
 /// Removes v from the goroutine's list.
 void pop_vehicle(sched::g* gp, vehicle* v);
 
-/// The texts of the chain's values, newest first: a what() or operator<< is user code, which may print, panic or take its
-/// time, and is done with before the report begins (Go's preprintpanics).
+/// The texts of the chain's values, newest first: a what() or operator<< is user code, which may print, panic or take
+/// its time, and is done with before the report begins (Go's preprintpanics).
 std::vector<std::string> preprintpanics(const _panic* p);
 
 /// Go's printpanics, appended to out: the chain, oldest first. text: p's among preprintpanics'.

@@ -23,8 +23,8 @@ class globq {
   std::int64_t size() const { return size_.load(std::memory_order_seq_cst); }
 
  private:
-  // 1,024 nodes of 16 bytes to start with; grows by allocation.
-  boost::lockfree::queue<g*> queue_{1024};
+  // 128 nodes of a cache line to start with; grows by allocation.
+  boost::lockfree::queue<g*> queue_{128};
   std::atomic<std::int64_t> size_{0};
 };
 

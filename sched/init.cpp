@@ -22,6 +22,9 @@ std::atomic<schedt*> the_sched{nullptr};
 
 namespace {
 
+// Guarded by admin().
+schedt* ended = nullptr;
+
 // Guards start, stop and gomaxprocs against each other.
 std::mutex& admin() {
   static auto* mu = new std::mutex;
@@ -137,6 +140,8 @@ void sched_stop(schedt* s) {
       if (mp->lockedg != nullptr) mp->park.wakeup();
     }
   }
+  s->older = ended;
+  ended = s;
   the_sched.store(nullptr, std::memory_order_release);
   netpoll_break();
   wake_sysmon(s);

@@ -17,6 +17,8 @@
 namespace gofer::sched {
 
 struct schedt {
+  schedt* older = nullptr;  // instances of runs that are over: kept, because what is left of those may look at them
+
   // Idle lists and counts; everything below up to the next blank line is guarded by lock.
   futex_mutex lock;
   m* midle = nullptr;  // idle workers

@@ -47,8 +47,8 @@ void switch_prepare(g* gp, char* top, void (*entry)()) {
   gp->sp = sp;
 }
 
-FOREIGN_STACK parked_frame switch_parked_frame(const g* gp) {
-  auto** sp = static_cast<void**>(gp->sp);
+FOREIGN_STACK parked_frame switch_parked_frame(void* saved_sp) {
+  auto** sp = static_cast<void**>(saved_sp);
   return {sp[slot_rip], static_cast<void**>(sp[slot_rbp])};
 }
 
@@ -78,9 +78,9 @@ void switch_prepare(g* gp, char* top, void (*entry)()) {
   gp->sp = fctx::make_fcontext(top, static_cast<std::size_t>(top - gp->stk.lo), boost_entry);
 }
 
-FOREIGN_STACK parked_frame switch_parked_frame(const g* gp) {
+FOREIGN_STACK parked_frame switch_parked_frame(void* saved_sp) {
   // Layout of Boost.Context's saved frame: jump_x86_64_sysv_elf_gas.S and jump_arm64_aapcs_elf_gas.S.
-  auto** sp = static_cast<void**>(gp->sp);
+  auto** sp = static_cast<void**>(saved_sp);
 #if defined(__x86_64__)
   return {sp[7], static_cast<void**>(sp[6])};
 #elif defined(__aarch64__)

@@ -74,11 +74,11 @@ inline void switch_entered() {
 /// For the sanitizers: before a dead goroutine's g is reused; on another stack.
 void switch_forget(g* gp);
 
-/// Program counter and frame pointer at which a parked goroutine left, for tracebacks.
+/// Program counter and frame pointer at which a parked goroutine left, from its g's sp; for tracebacks.
 struct parked_frame {
   void* pc;
   void** fp;
 };
-parked_frame switch_parked_frame(const g* gp);
+parked_frame switch_parked_frame(void* saved_sp);
 
 }  // namespace gofer::sched

@@ -25,8 +25,8 @@ int callers(void** pcs, int max, int skip);
 /// was left. 0 for one that never ran. Should it begin to run meanwhile, the answer is worthless but harmless.
 int parked_callers(const g* gp, void** pcs, int max);
 
-/// The same for a stack that was interrupted at pc (exact) with frame pointer fp, whose bounds are known: a goroutine
-/// in its fault. Async-signal-safe.
-int interrupted_callers(const stack& bounds, void* pc, void** fp, void** pcs, int max);
+/// What parked_callers does from a known pc and frame pointer on: follows frame pointers from frame to frame as long as
+/// they go up within the stack. A stack begins with frame pointer 0 (switch_prepare's doing): what has none is no call.
+int walk_frames(const stack& bounds, void* pc, void** fp, void** pcs, int max);
 
 }  // namespace gofer::sched

@@ -218,6 +218,7 @@ int select_dynamic(Case* all, std::size_t n) {
 template <class... Cases>
 requires(sizeof...(Cases) > 0 &&
          ((detail::any_case<Cases> || detail::can_recv<Cases>)&&...)) int select(Cases&&... cases) {
+  static_assert((int{detail::is_otherwise<std::remove_cvref_t<Cases>>} + ...) <= 1, "select: more than one otherwise");
   return detail::select_each(detail::operand<Cases>(cases)...);
 }
 

@@ -40,12 +40,8 @@ void attempt(const char* name, F f) {
 
 FAULTS_ON_PURPOSE void divide() { println(1 / zero); }
 FAULTS_ON_PURPOSE void modulo() { println(1 % zero); }
-FAULTS_ON_PURPOSE void nil_read() {
-  println(nowhere->next == nullptr);
-}
-FAULTS_ON_PURPOSE void nil_write() {
-  nowhere->pad[2] = 1;
-}
+FAULTS_ON_PURPOSE void nil_read() { println(nowhere->next == nullptr); }
+FAULTS_ON_PURPOSE void nil_write() { nowhere->pad[2] = 1; }
 FAULTS_ON_PURPOSE void nil_call() {
   void (*volatile f)() = nullptr;
   f();

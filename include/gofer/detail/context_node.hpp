@@ -4,10 +4,10 @@
 #include <atomic>
 #include <concepts>
 #include <cstdint>
-#include <initializer_list>
 #include <gofer/chan.hpp>
 #include <gofer/error.hpp>
 #include <gofer/time.hpp>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <stop_token>

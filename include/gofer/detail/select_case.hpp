@@ -215,6 +215,11 @@ template <class F>
 inline constexpr bool is_typed_case<after_case<F>> = true;
 
 template <class C>
+inline constexpr bool is_otherwise = false;
+template <class F>
+inline constexpr bool is_otherwise<otherwise_case<F>> = true;
+
+template <class C>
 concept typed_case = is_typed_case<std::remove_cvref_t<C>>;
 
 /// An argument of select: a case, which is expendable when it is an rvalue, or a channel to receive from.
