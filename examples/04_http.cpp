@@ -35,7 +35,7 @@ int main() {
     gofer::http::server server(mux, options);
     const auto listener = gofer::must(gofer::net::listen("tcp", "127.0.0.1:0"));
     gofer::chan<gofer::error> served{1};
-    gofer::go([&] { served.send(server.serve(listener)); });
+    gofer::go([&server, served, listener] { served.send(server.serve(listener)); });
 
     for (const char* path : {"/hello/gopher", "/fragile", "/hello/again"}) {
       std::printf("%s", gofer::must(ask(listener.addr().str(), path)).c_str());

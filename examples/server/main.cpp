@@ -67,14 +67,15 @@ int serve(const server_settings& settings) {
   }
   const gofer::chan<int> signals = watch_signals();
 
-  live_stats live;
+  // Never destroyed: a handler that was cut off may still be running when main returns.
+  static live_stats& live = *new live_stats;
   gofer::http::server_options options;
   if (settings.quiet) options.log = [](std::string_view) {};
-  gofer::http::server server(make_routes(live), options);
+  static gofer::http::server& server = *new gofer::http::server(make_routes(live), options);
   live.watch(server);
 
   gofer::chan<gofer::error> served{1};
-  gofer::go([&, listener = listener] { served.send(server.serve(listener)); });
+  gofer::go([served, listener = listener] { served.send(server.serve(listener)); });
   fmt::print("listening on http://{}\n", listener.addr().str());
   std::fflush(stdout);
 

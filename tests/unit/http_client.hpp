@@ -127,7 +127,7 @@ class service {
       : listener_(gofer::must(gofer::net::listen("tcp", "127.0.0.1:0"))),
         address(listener_.addr().str()),
         server(std::move(h), with_log(std::move(options))) {
-    gofer::go([this] { served.send(server.serve(listener_)); });
+    gofer::go([this, served = served, listener = listener_] { served.send(server.serve(listener)); });
   }
   ~service() {
     server.close();
