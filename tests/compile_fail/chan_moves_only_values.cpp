@@ -1,5 +1,5 @@
 // A value that cannot be copied has to be moved into a channel.
-// expect: no matching|deleted
+// expect: no matching|deleted|cannot bind
 #include <gofer/chan.hpp>
 #include <memory>
 
