@@ -25,6 +25,7 @@ struct loaded_file {
 class debuginfo {
  public:
   debuginfo() = default;
+  ~debuginfo() { dwfl_end(dwfl_); }
   debuginfo(const debuginfo&) = delete;
   debuginfo& operator=(const debuginfo&) = delete;
 

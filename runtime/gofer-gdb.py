@@ -65,23 +65,19 @@ def switched_out(g):
     return status_of(g) in ("waiting", "runnable")
 
 
-def has_own_switch():
-    try:
-        gdb.parse_and_eval("(long)&gofer_swap")
-        return True
-    except gdb.error:
-        return False
+def has_boost_switch():
+    return gdb.lookup_global_symbol("gofer::sched::boost_swap(gofer::sched::g*, gofer::sched::g*)") is not None
 
 
 def saved_registers(g):
     """Name -> value at the moment when g was left."""
     words = g["sp"].cast(gdb.lookup_type("unsigned long").pointer())
-    if has_own_switch():
-        registers = {name: int(words[i]) for i, name in enumerate(X86_64_SLOTS)}
-        size = len(X86_64_SLOTS)
-    else:
+    if has_boost_switch():
         registers = {name: int(words[i]) for name, i in BOOST_X86_64.items()}
         size = BOOST_SIZE
+    else:
+        registers = {name: int(words[i]) for i, name in enumerate(X86_64_SLOTS)}
+        size = len(X86_64_SLOTS)
     registers["rsp"] = int(g["sp"]) + 8 * size
     return registers
 

@@ -36,9 +36,11 @@ void on_timer(sched::timer*, void* arg) {
 
 void commit(sched::g*, void* arg) {
   auto* s = static_cast<sleeper*>(arg);
-  // Before the waiter can be found: whoever finds it may let it go on, and the sleeper is gone then.
+  // The timer is started before the waiter can be found by others: whoever finds it may let it go on. From here on the
+  // time may be up and the waiter gone from park_for: no more looks at the sleeper.
+  const timed_wait how = s->how;
   sched::timer_start(&s->timer, s->when);
-  s->how.commit(s->how.arg);
+  how.commit(how.arg);
 }
 
 void wait_over(const std::atomic<bool>& over) {

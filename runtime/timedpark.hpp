@@ -8,9 +8,11 @@
 
 namespace gofer::runtime {
 
-/// How a waiter leaves what it waits in. Both are called with `arg`.
+/// How a waiter leaves what it waits in. Both are called with `arg`. expire may come while commit runs on another
+/// thread: one of the two, or what the waiter does when park_for has returned, must wait for commit's last look at *arg
+/// (a lock that commit gives back does that).
 struct timed_wait {
-  void (*commit)(void* arg);  // makes the waiter findable: gopark's. Until its last step the waiter cannot go on
+  void (*commit)(void* arg);  // makes the waiter findable: gopark's
   bool (*expire)(void* arg);  // time is up: takes the waiter out; false: somebody else is about to wake it
   void* arg;
 };

@@ -158,7 +158,7 @@ void sched_stop(schedt* s) {
   const std::lock_guard hold(s->lock);
   for (m* mp = s->allm; mp != nullptr;) {
     m* next = mp->alllink;
-    if (mp->tid == 0) {
+    if (mp->ended) {
       pthread_join(mp->thread, nullptr);
       delete mp;
     } else {

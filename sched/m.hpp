@@ -49,6 +49,7 @@ struct m {
   m* alllink = nullptr;
   pthread_t thread{};
   pid_t tid = 0;
+  bool ended = false;        // a worker's thread: at its end, to be joined; under schedt::lock
   void* altstack = nullptr;  // for the SIGSEGV that a full stack raises
   schedt* sched = nullptr;   // the run() it belongs to
 };

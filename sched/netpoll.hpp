@@ -44,7 +44,7 @@ bool netpoll_inited();
 
 /// Looks for ready descriptors and returns the goroutines that waited for them, linked by schedlink, still in status
 /// waiting. delay_ns < 0 blocks until there is something, 0 does not block, > 0 blocks at most so long. May return an
-/// empty list early. Only the goroutines of the running schedt are worth scheduling; see netpoll_forget.
+/// empty list early. The goroutines may belong to another run than the caller's (pass_on_others); see netpoll_forget.
 g* netpoll(std::int64_t delay_ns);
 
 /// Makes a netpoll that blocks return. At most one wake-up is pending at a time.

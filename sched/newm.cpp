@@ -27,7 +27,7 @@ void* mstart(void* arg) {
   {
     const std::lock_guard hold(s->lock);
     s->nm--;
-    mp->tid = 0;
+    mp->ended = true;
   }
   s->workers_left.fetch_sub(1, std::memory_order_release);  // release; pairs with the acquire in sched_stop
   futex_wake(&s->workers_left, 1);

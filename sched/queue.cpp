@@ -49,12 +49,29 @@ g* globrunqget(schedt* s, p* pp) {
   return first;
 }
 
-void injectglist(schedt* s, p* pp, g* list) {
-  int n = 0;
+g* pass_on_others(const schedt* s, g* list) {
+  g* ours = nullptr;
+  g** last = &ours;
   while (list != nullptr) {
     g* gp = list;
     list = gp->schedlink;
-    if (gp->sched != s) continue;  // of a run that is over
+    if (gp->sched == s) {
+      *last = gp;
+      last = &gp->schedlink;
+    } else {
+      goready_tail(gp);
+    }
+  }
+  *last = nullptr;
+  return ours;
+}
+
+void injectglist(schedt* s, p* pp, g* list) {
+  int n = 0;
+  list = pass_on_others(s, list);
+  while (list != nullptr) {
+    g* gp = list;
+    list = gp->schedlink;
     casgstatus(gp, gstatus::waiting, gstatus::runnable);
     if (pp != nullptr) {
       runqput(pp, gp, false);

@@ -97,7 +97,7 @@ void stop_spinning(m* mp) {
 
 g* take_from_poller(m* mp, g* list) {
   schedt* s = mp->sched;
-  while (list != nullptr && list->sched != s) list = list->schedlink;
+  list = pass_on_others(s, list);
   if (list == nullptr) return nullptr;
   g* first = list;
   injectglist(s, mp->pp, first->schedlink);
@@ -140,6 +140,9 @@ g* block_in_poller(m* mp, std::int64_t until) {
   g* list = netpoll(delay);
   s->polluntil.store(0, std::memory_order_seq_cst);
   s->lastpoll.store(nanotime(), std::memory_order_seq_cst);
+  // The end of this run was told by a break; but the one that was taken in here may have been for the next run's
+  // worker.
+  if (s->stopping.load(std::memory_order_seq_cst)) netpoll_break();
   p* pp;
   {
     const std::lock_guard hold(s->lock);

@@ -47,6 +47,9 @@ inline bool on_goroutine(const m* mp) { return mp->curg != &mp->g0; }
 void runqput(p* pp, g* gp, bool next);
 /// A batch from the global queue: the first is returned, the rest goes to pp's ring.
 g* globrunqget(schedt* s, p* pp);
+/// Readies those goroutines of a list from the poller that belong to another run than s, and returns the rest. There is
+/// one poller for all runs: a worker that its run has left behind may take in what the next run waits for.
+g* pass_on_others(const schedt* s, g* list);
 /// Makes a list of goroutines from the poller runnable: to pp's ring when given, else to the global queue; wakes
 /// workers.
 void injectglist(schedt* s, p* pp, g* list);

@@ -61,7 +61,13 @@ namespace {
 // Boost hands the left context to the side that is entered: it is stored from there.
 void store_left(const fctx::transfer_t& t) { static_cast<g*>(t.data)->sp = t.fctx; }
 
+// Boost.Context's own code below has no unwind information: unwinders are told that the stack begins here.
 void boost_entry(fctx::transfer_t t) {
+#if defined(__x86_64__)
+  asm volatile(".cfi_undefined rip");
+#elif defined(__aarch64__)
+  asm volatile(".cfi_undefined x30");
+#endif
   store_left(t);
   getm()->curg->switch_entry();
 }

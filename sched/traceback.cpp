@@ -183,12 +183,11 @@ __attribute__((noinline)) int callers(void** pcs, int max, int skip) {
 
 GOFER_READS_FOREIGN_STACK int walk_frames(const stack& bounds, void* pc, void** fp, void** pcs, int max) {
   int n = 0;
-  while (n < max && pc != nullptr && fp != nullptr) {
+  while (n < max && within(bounds, fp)) {
     pcs[n++] = pc;
-    if (!within(bounds, fp)) break;
     auto** const up = static_cast<void**>(fp[0]);
+    if (up <= fp) break;
     pc = fp[1];
-    if (up != nullptr && up <= fp) break;
     fp = up;
   }
   return n;

@@ -26,7 +26,8 @@ int callers(void** pcs, int max, int skip);
 int parked_callers(const g* gp, void** pcs, int max);
 
 /// What parked_callers does from a known pc and frame pointer on: follows frame pointers from frame to frame as long as
-/// they go up within the stack. A stack begins with frame pointer 0 (switch_prepare's doing): what has none is no call.
+/// they go up within the stack. Where a stack begins the frame pointer is none (0, or something of Boost.Context's): no
+/// call.
 int walk_frames(const stack& bounds, void* pc, void** fp, void** pcs, int max);
 
 }  // namespace gofer::sched

@@ -44,6 +44,20 @@ namespace detail {
 
 struct chan_access;
 
+/// gofer::context, which needs channels itself.
+template <class C>
+concept context_like = requires(const C& ctx) {
+  ctx.done().recv();
+  static_cast<bool>(ctx.err());
+};
+
+/// `auto [value, err] = c.recv(ctx);`
+template <class T, class Error>
+struct recv_or_error {
+  std::optional<T> value;
+  Error err;
+};
+
 template <class T>
 using chan_value = std::conditional_t<std::is_void_v<T>, unit, T>;
 
@@ -52,10 +66,9 @@ template <class T>
 class chan_handle {
  public:
   using value_type = chan_value<T>;
+  // T may be incomplete here: a type may hold channels of itself.
   static_assert(std::is_object_v<value_type> && !std::is_array_v<value_type> && !std::is_const_v<value_type>,
                 "chan<T>: T is an object type, not const");
-  static_assert(std::is_move_constructible_v<value_type> && std::is_destructible_v<value_type>,
-                "chan<T>: T can be moved");
 
   /// How many values are buffered; 0 for nil. Never blocks.
   std::size_t len() const noexcept { return ref_.get() == nullptr ? 0 : chanlen(ref_.get()); }
@@ -144,12 +157,32 @@ class sender {
     return wait_until(t, [&](std::int64_t ns) { return send_within(copy, ns); });
   }
 
+  /// As send, but gives up when ctx is done: ctx.err(), and v is gone; null when it was sent.
+  template <context_like Context>
+  auto send(const Context& ctx, value v) const -> decltype(ctx.err()) {
+    return send_unless(ctx, v);
+  }
+  template <context_like Context>
+  auto send(const Context& ctx) const -> decltype(ctx.err()) requires std::is_void_v<T> {
+    unit v;
+    return send_unless(ctx, v);
+  }
+
   /// Closes the channel: no more sends. Receivers drain what is buffered and then see the end; whoever waits is woken.
   /// Panics when it is closed already, or nil. Never blocks.
   void close() const { closechan(channel()); }
 
  private:
   hchan* channel() const noexcept { return chan_access::ref(static_cast<const Handle&>(*this)).get(); }
+  template <class Context>
+  auto send_unless(const Context& ctx, value& v) const -> decltype(ctx.err()) {
+    if (auto err = ctx.err()) return err;
+    const auto done = ctx.done();
+    unit nothing;
+    const scase cases[] = {{channel(), std::addressof(v), true}, {chan_access::ref(done).get(), &nothing, false}};
+    if (selectgo(cases, 2, false, -1).index == 0) return {};
+    return ctx.err();
+  }
   bool send_within(value& v, std::int64_t ns) const {
     const scase only{channel(), std::addressof(v), true};
     return selectgo(&only, 1, false, ns).index == 0;
@@ -223,6 +256,20 @@ class receiver {
     return store(slot, result, v);
   }
 
+  /// As recv, but gives up when ctx is done: `auto [value, err] = c.recv(ctx);` with err null unless it did.
+  template <context_like Context>
+  auto recv(const Context& ctx) const -> recv_or_error<value, decltype(ctx.err())> {
+    if (auto err = ctx.err()) return {std::nullopt, std::move(err)};
+    const auto done = ctx.done();
+    unit nothing;
+    elem_slot<value> slot;
+    const scase cases[] = {{channel(), slot.address(), false}, {chan_access::ref(done).get(), &nothing, false}};
+    const select_result r = selectgo(cases, 2, false, -1);
+    if (r.index != 0) return {std::nullopt, ctx.err()};
+    if (!r.received) return {};
+    return {std::optional<value>(slot.get()), {}};
+  }
+
   /// One pass over what is received from now on. Several loops over the same channel share its values.
   chan_iterator<Handle, value> begin() const { return chan_iterator<Handle, value>(static_cast<const Handle&>(*this)); }
   chan_end end() const noexcept { return {}; }
@@ -241,13 +288,16 @@ class receiver {
       chanrecv(channel(), std::addressof(to), true);
     }
   }
-  recv_result recv_within(elem_slot<value>& slot, std::int64_t ns) const {
+  // Templates, because elem_slot<value> cannot be named where T is incomplete.
+  template <class Slot>
+  recv_result recv_within(Slot& slot, std::int64_t ns) const {
     const scase only{channel(), slot.address(), false};
     const select_result r = selectgo(&only, 1, false, ns);
     if (r.index != 0) return recv_result::empty;
     return r.received ? recv_result::ok : recv_result::closed;
   }
-  static recv_status store(elem_slot<value>& slot, recv_result result, value& v) {
+  template <class Slot>
+  static recv_status store(Slot& slot, recv_result result, value& v) {
     if (result == recv_result::ok) v = slot.get();
     switch (result) {
       case recv_result::ok:
@@ -281,6 +331,7 @@ class chan : public detail::chan_handle<T>, public detail::sender<chan<T>, T>, p
   template <class Int>
   static detail::hchan* make(Int cap) {
     using value = typename chan::value_type;
+    static_assert(std::is_move_constructible_v<value> && std::is_destructible_v<value>, "chan<T>: T can be moved");
     constexpr auto max = std::numeric_limits<std::int64_t>::max();
     const bool too_big = std::cmp_greater(cap, max);
     return detail::makechan(detail::elem_type_of<value>, too_big ? max : static_cast<std::int64_t>(cap));

@@ -2,6 +2,7 @@
 // Element types with code of their own are in chan_elem_test.cpp.
 #include <algorithm>
 #include <gofer/chan.hpp>
+#include <gofer/context.hpp>
 #include <gofer/select.hpp>
 #include <gofer/sync.hpp>
 #include <numeric>
@@ -381,6 +382,58 @@ TEST(Chan, TimedForms) {
     EXPECT_EQ(c.try_recv_for(v, 20s), recv_status::closed);
   };
   sweep(check);
+}
+
+struct request {
+  int n;
+  chan<request> next;  // a channel of its own type
+  chan<int> reply;
+};
+
+TEST(Chan, OfATypeThatHoldsChannelsOfItself) {
+  sweep([] {
+    chan<request> first{0};
+    go([=] {
+      for (const request& r : first) {
+        r.reply.send(r.n + 1);
+        r.next.send(request{r.n + 2, {}, {}});
+      }
+    });
+    const request r{1, chan<request>(1), chan<int>(0)};
+    first.send(r);
+    EXPECT_EQ(r.reply.recv(), 2);
+    EXPECT_EQ(r.next.recv()->n, 3);
+    first.close();
+  });
+}
+
+TEST(Chan, FormsThatTakeAContext) {
+  sweep([] {
+    chan<int> c{1};
+    auto [ctx, cancel] = gofer::with_cancel(gofer::background());
+    EXPECT_FALSE(c.send(ctx, 1));
+    auto got = c.recv(ctx);
+    EXPECT_EQ(got.value, 1);
+    EXPECT_FALSE(got.err);
+    c.send(2);
+    gofer::wait_group wg;
+    chan<int> other{0};
+    wg.go([&] { EXPECT_EQ(c.send(ctx, 3), gofer::context::canceled); });
+    wg.go([&] { EXPECT_EQ(other.recv(ctx).err, gofer::context::canceled); });
+    eventually([&] { return senders_waiting(c) == 1 && receivers_waiting(other) == 1; });
+    cancel();
+    wg.wait();
+    EXPECT_EQ(c.recv(), 2);
+    c.send(4);
+    EXPECT_EQ(c.recv(ctx).err, gofer::context::canceled);  // done before it began
+    c.close();
+    auto [rest, err] = c.recv(gofer::background());
+    EXPECT_EQ(rest, 4);
+    EXPECT_EQ(c.recv(gofer::background()).value, std::nullopt);
+    EXPECT_FALSE(c.recv(gofer::background()).err);
+    chan<> signal{0};
+    EXPECT_EQ(signal.send(ctx), gofer::context::canceled);
+  });
 }
 
 // Time-outs that come at the very moment of a hand-over neither lose nor double a value.

@@ -234,20 +234,19 @@ TEST(AllGoroutines, CanBeAskedForWhileTheyRun) {
     gofer::run({.maxprocs = procs}, [&] {
       gofer::chan<int> c(0);
       std::atomic<bool> stop{false};
-      gofer::wait_group wg;
+      gofer::wait_group senders;
+      gofer::wait_group receivers;
       for (int i = 0; i < 8; i++) {
-        wg.go([&] {
+        senders.go([&] {
           while (!stop.load()) {
             gofer::wait_group inner;
             inner.go([] { gofer::gosched(); });
             inner.wait();
+            c.try_send(1);
           }
         });
-        wg.go([&] {
+        receivers.go([&] {
           while (c.recv()) gofer::gosched();
-        });
-        wg.go([&] {
-          while (!stop.load()) c.try_send(1), gofer::gosched();
         });
       }
       for (int i = 0; i < 50; i++) {
@@ -256,8 +255,9 @@ TEST(AllGoroutines, CanBeAskedForWhileTheyRun) {
         gofer::gosched();
       }
       stop = true;
+      senders.wait();
       c.close();
-      wg.wait();
+      receivers.wait();
     });
   }
 }
