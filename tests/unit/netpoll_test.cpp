@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,7 +52,14 @@ class polled_pair {
     char c;
     return ::read(fds[0], &c, 1) < 0 && errno == EAGAIN;
   }
-  void put() { EXPECT_EQ(::write(fds[1], "x", 1), 1); }
+  // Waits for room: a few hundred single bytes fill the socket.
+  void put() {
+    while (::write(fds[1], "x", 1) != 1) {
+      ASSERT_EQ(errno, EAGAIN);
+      pollfd room{fds[1], POLLOUT, 0};
+      ::poll(&room, 1, -1);
+    }
+  }
 
   int fds[2];
   polldesc* pd;
