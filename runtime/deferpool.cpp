@@ -11,6 +11,7 @@
 
 #include "runtime/hooks.hpp"
 #include "runtime/panic.hpp"
+#include "sched/keep_p.hpp"
 #include "sched/m.hpp"
 #include "sched/p.hpp"
 #include "sched/tls.hpp"
@@ -56,7 +57,9 @@ void to_central(sched::p* pp) {
 
 _defer* newdefer(const defer_ops* ops) {
   if (!pooled(ops)) return static_cast<_defer*>(::operator new (ops->size, std::align_val_t{ops->align}));
-  sched::p* pp = sched::getm()->pp;
+  sched::m* mp = sched::getm();
+  const sched::keep_p keep(mp);
+  sched::p* pp = mp->pp;
   if (pp == nullptr) return allocate();
   if (pp->deferpool == nullptr) {
     _defer* chain = nullptr;
@@ -75,7 +78,9 @@ void freedefer(_defer* d) noexcept {
     ::operator delete (d, std::align_val_t{d->ops->align});
     return;
   }
-  sched::p* pp = sched::getm()->pp;
+  sched::m* mp = sched::getm();
+  const sched::keep_p keep(mp);
+  sched::p* pp = mp->pp;
   if (pp == nullptr) {
     release(d);
     return;

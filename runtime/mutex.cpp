@@ -20,6 +20,7 @@
 #include "runtime/sema.hpp"
 #include "sched/clock.hpp"
 #include "sched/fatal.hpp"
+#include "sched/keep_p.hpp"
 #include "sched/park.hpp"
 #include "sched/schedt.hpp"
 
@@ -115,7 +116,8 @@ bool unlock_slow(std::atomic<std::uint32_t>* state) {
 
 bool can_spin(int tries) {
   if (tries >= spin_tries || !many_processors()) return false;
-  const sched::m* mp = sched::getm();
+  sched::m* mp = sched::getm();
+  const sched::keep_p keep(mp);
   const sched::p* pp = mp->pp;
   if (pp == nullptr) return true;  // a plain thread has nothing better to do
   // Whoever holds the lock must be running on another processor for this to make sense, and nobody must be waiting for

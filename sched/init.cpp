@@ -13,6 +13,7 @@
 #include "sched/clock.hpp"
 #include "sched/netpoll.hpp"
 #include "sched/proc.hpp"
+#include "sched/retake.hpp"
 #include "sched/schedule.hpp"
 #include "sched/stack.hpp"
 
@@ -88,6 +89,7 @@ schedt* sched_start(const start_params& params) {
   if (params.stack_size != 0) set_default_stack_size(params.stack_size);
   netpoll_init();
   install_signal_handlers();
+  retake_init();
   auto* s = new schedt;
   pthread_sigmask(SIG_SETMASK, nullptr, &s->sigmask);
   s->lastpoll.store(nanotime(), std::memory_order_relaxed);

@@ -2,6 +2,7 @@
 // lock, no system call while the P has stacks.
 #include <cstring>
 
+#include "sched/keep_p.hpp"
 #include "sched/proc.hpp"
 #include "sched/schedule.hpp"
 #include "sched/stack.hpp"
@@ -17,10 +18,12 @@ void goroutine_entry() {
   switch_entered();
   m* mp = getm();
   finish_switch(mp);
+  leave_sched(mp);
   hooks.entry(mp->curg);
   goexit0();
 }
 
+// Between enter_sched and leave_sched.
 p* p_of(const m* mp, const schedt* s) {
   return mp->pp != nullptr && mp->pp->sched == s && !mp->pp->stop.load(std::memory_order_relaxed) ? mp->pp : nullptr;
 }
@@ -42,7 +45,11 @@ g* newproc_prepare(const spawn_params& params, std::size_t size, std::size_t ali
   schedt* s = the_sched.load(std::memory_order_acquire);
   if (s == nullptr) s = sched_start({});
   m* mp = getm();
-  g* gp = gfget(p_of(mp, s), params.stack_size);
+  g* gp;
+  {
+    const keep_p keep(mp);
+    gp = gfget(p_of(mp, s), params.stack_size);
+  }
   if (gp == nullptr) {
     fatal("out of memory: cannot map a goroutine's stack (see ulimit -v, the cgroup's memory.max, vm.max_map_count)");
   }
@@ -76,7 +83,9 @@ g* newproc_prepare(const spawn_params& params, std::size_t size, std::size_t ali
 void newproc_start(g* gp, void (*entry)(void*)) {
   schedt* s = gp->sched;
   gp->entry = entry;
-  p* pp = p_of(getm(), s);
+  m* mp = getm();
+  const keep_p keep(mp);
+  p* pp = p_of(mp, s);
   if (gp->goid == 0) gp->goid = new_goid(s, pp);
   casgstatus(gp, gstatus::idle, gstatus::runnable);
   if (pp != nullptr) {
@@ -89,7 +98,11 @@ void newproc_start(g* gp, void (*entry)(void*)) {
   if (s->npidle.load(std::memory_order_seq_cst) != 0) wakep(s);
 }
 
-void newproc_cancel(g* gp) { gfput(p_of(getm(), gp->sched), gp); }
+void newproc_cancel(g* gp) {
+  m* mp = getm();
+  const keep_p keep(mp);
+  gfput(p_of(mp, gp->sched), gp);
+}
 
 std::int64_t gcount() {
   const schedt* s = the_sched.load(std::memory_order_acquire);

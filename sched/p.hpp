@@ -25,10 +25,10 @@ struct alignas(cache_line) p {
   std::int32_t id = 0;
   std::atomic<pstatus> status{pstatus::idle};
   p* link = nullptr;  // idle list
-  m* mp = nullptr;
-  schedt* sched = nullptr;  // the run() it belongs to
-  std::uint32_t schedtick = 0;
-  std::uint64_t last_timer_check = 0;  // cputicks()
+  std::atomic<m*> mp{nullptr};
+  schedt* sched = nullptr;                  // the run() it belongs to
+  std::atomic<std::uint32_t> schedtick{0};  // counts switches; written by the owner only
+  std::uint64_t last_timer_check = 0;       // cputicks()
   std::atomic<std::uint32_t> syscalltick{0};
   std::atomic<bool> stop{false};  // the run() is over: schedule nothing more (read at every schedule)
 
@@ -47,6 +47,8 @@ struct alignas(cache_line) p {
   int deferpool_n = 0;
 
   // Seen by sysmon only.
+  std::uint32_t sysmon_schedtick = 0;
+  std::int64_t sysmon_schedwhen = 0;
   std::uint32_t sysmon_syscalltick = 0;
   std::int64_t sysmon_syscallwhen = 0;
 

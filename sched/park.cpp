@@ -1,6 +1,7 @@
 #include "sched/park.hpp"
 
 #include "sched/clock.hpp"
+#include "sched/keep_p.hpp"
 #include "sched/schedule.hpp"
 #include "sched/stack.hpp"
 
@@ -12,7 +13,15 @@ void commit_unlock(g*, void* lock) { static_cast<futex_mutex*>(lock)->unlock(); 
 
 void commit_yield(g* gp, void*) {
   casgstatus(gp, gstatus::running, gstatus::runnable);
-  runqput(getm()->pp, gp, false);
+  const m* mp = getm();
+  if (mp->pp != nullptr) {
+    runqput(mp->pp, gp, false);
+    return;
+  }
+  // Its P had been taken away.
+  schedt* s = mp->sched;
+  s->global.push(gp);
+  if (s->npidle.load(std::memory_order_seq_cst) != 0) wakep(s);
 }
 
 void commit_exit(g* gp, void*) {
@@ -24,7 +33,11 @@ void commit_exit(g* gp, void*) {
     mp->lockedcount = 0;
   }
   casgstatus(gp, gstatus::running, gstatus::idle);
-  pp->gcount.store(pp->gcount.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  if (pp != nullptr) {
+    pp->gcount.store(pp->gcount.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  } else {
+    mp->sched->gcount.fetch_sub(1, std::memory_order_relaxed);
+  }
   gfput(pp, gp);
 }
 
@@ -55,8 +68,9 @@ void ready(g* gp, bool next) {
   schedt* s = gp->sched;
   if (s->stopping.load(std::memory_order_relaxed)) return;  // of a run that is over: never scheduled again
   casgstatus(gp, gstatus::waiting, gstatus::runnable);
-  const m* mp = getm_or_null();
-  p* pp = mp == nullptr ? nullptr : mp->pp;
+  m* mp = getm();
+  const keep_p keep(mp);
+  p* pp = mp->pp;
   if (pp != nullptr && pp->sched == s) {
     runqput(pp, gp, next);
     if (next) {
@@ -83,6 +97,7 @@ void gopark(void (*commit)(g* gp, void* arg), void* arg, wait_reason reason) {
   }
   GOFER_CHECK(on_goroutine(mp), "park on a system stack");
   GOFER_CHECK(mp->locks == 0, "park while the runtime holds a lock");
+  enter_sched(mp);
   g* next = next_local(mp);
   casgstatus(gp, gstatus::running, gstatus::waiting);
   mp->commit = {commit, gp, arg};
@@ -103,6 +118,7 @@ void gosched() {
   }
   GOFER_CHECK(on_goroutine(mp), "gosched on a system stack");
   g* gp = mp->curg;
+  enter_sched(mp);
   g* next = next_local(mp);
   mp->commit = {commit_yield, gp, nullptr};
   leave(mp, gp, next, false);
@@ -128,6 +144,7 @@ void goexit0() {
   m* mp = getm();
   GOFER_CHECK(on_goroutine(mp) && !mp->plain, "goexit0 outside a goroutine");
   g* gp = mp->curg;
+  enter_sched(mp);
   mp->commit = {commit_exit, gp, nullptr};
   leave(mp, gp, next_local(mp), true);
   __builtin_unreachable();
@@ -141,6 +158,7 @@ void mcall(void (*fn)(g* gp, void* arg), void* arg) {
     return;
   }
   mcall_request request{fn, arg};
+  enter_sched(mp);
   mp->commit = {commit_mcall, gp, &request};
   leave(mp, gp, nullptr, false);
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "sched/clock.hpp"
+#include "sched/keep_p.hpp"
 #include "sched/netpoll.hpp"
 #include "sched/stack.hpp"
 
@@ -86,6 +87,12 @@ std::int64_t earliest_timer(schedt* s) {
   return when;
 }
 
+std::uint32_t count_tick(p* pp) {
+  const std::uint32_t tick = pp->schedtick.load(std::memory_order_relaxed) + 1;
+  pp->schedtick.store(tick, std::memory_order_relaxed);
+  return tick;
+}
+
 void stop_spinning(m* mp) {
   schedt* s = mp->sched;
   mp->spinning = false;
@@ -110,8 +117,11 @@ g* find_nearby(m* mp) {
   p* pp = mp->pp;
   schedt* s = pp->sched;
   check_timers(pp);
-  if (pp->schedtick % globq_tick == 0) {
+  if (pp->schedtick.load(std::memory_order_relaxed) % globq_tick == 0) {
     if (g* gp = s->global.pop()) return gp;
+    // Two that ready each other in turn follow one another through `next` for ever. Go lets them share one time slice;
+    // here the ring has its turn now.
+    if (g* gp = pp->rq.pop()) return gp;
   }
   if (g* gp = pp->rq.take_next()) return gp;
   if (g* gp = pp->rq.pop()) return gp;
@@ -236,7 +246,8 @@ g* find_runnable(m* mp) {
 
 g* next_local(m* mp) {
   p* pp = mp->pp;
-  const std::uint32_t tick = ++pp->schedtick;
+  if (__builtin_expect(pp == nullptr, 0)) return nullptr;
+  const std::uint32_t tick = count_tick(pp);
   if (__builtin_expect(tick % globq_tick == 0, 0)) return nullptr;
   if (__builtin_expect(pp->stop.load(std::memory_order_relaxed), 0)) return nullptr;
   if (pp->timers.first_when() != never) {
@@ -266,7 +277,9 @@ void leave(m* mp, g* gp, g* next, bool dies) {
     switch_to(mp, gp, &mp->g0, dies);
   }
   // Here on whichever thread switched back.
-  finish_switch(getm());
+  mp = getm();
+  finish_switch(mp);
+  leave_sched(mp);
 }
 
 void schedule_loop(m* mp) {
@@ -289,7 +302,7 @@ void schedule_loop(m* mp) {
         if (!startlockedm(mp, gp)) return;
         continue;
       }
-      mp->pp->schedtick++;
+      count_tick(mp->pp);
       casgstatus(gp, gstatus::runnable, gstatus::running);
       gp->waitsince = 0;
     }

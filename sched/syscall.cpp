@@ -5,6 +5,7 @@
 // compare-and-swap if it is still there, else an idle one, else the goroutine queues and the thread sleeps.
 #include <mutex>
 
+#include "sched/keep_p.hpp"
 #include "sched/proc.hpp"
 #include "sched/schedule.hpp"
 
@@ -35,15 +36,18 @@ void commit_exitsyscall(g* gp, void*) {
 void entersyscall() {
   m* mp = getm();
   if (mp->plain || !on_goroutine(mp)) return;
+  enter_sched(mp);
   p* pp = mp->pp;
   g* gp = mp->curg;
   casgstatus(gp, gstatus::running, gstatus::syscall);
   gp->waitreason = wait_reason::syscall;
   gp->waitsince = 0;
-  pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
   mp->oldp = pp;
   mp->pp = nullptr;
-  pp->mp = nullptr;
+  leave_sched(mp);
+  if (pp == nullptr) return;  // it had been taken away already
+  pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
+  pp->mp.store(nullptr, std::memory_order_relaxed);
   // release; pairs with the CAS in retake: whoever takes the P sees all that we did with it. seq_cst against
   // sysmon_waits.
   pp->status.store(pstatus::syscall, std::memory_order_seq_cst);
@@ -53,17 +57,19 @@ void entersyscall() {
 void exitsyscall() {
   m* mp = getm();
   if (mp->plain || !on_goroutine(mp)) return;
+  enter_sched(mp);
   g* gp = mp->curg;
   p* pp = mp->oldp;
   mp->oldp = nullptr;
   pstatus expected = pstatus::syscall;
-  if (!pp->stop.load(std::memory_order_relaxed) &&
+  if (pp != nullptr && !pp->stop.load(std::memory_order_relaxed) &&
       pp->status.compare_exchange_strong(expected, pstatus::running, std::memory_order_acq_rel,
                                          std::memory_order_relaxed)) {
     pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
-    pp->mp = mp;
+    pp->mp.store(mp, std::memory_order_release);
     mp->pp = pp;
     casgstatus(gp, gstatus::syscall, gstatus::running);
+    leave_sched(mp);
     return;
   }
   mp->commit = {commit_exitsyscall, gp, nullptr};

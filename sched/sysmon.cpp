@@ -1,4 +1,4 @@
-// sysmon: a thread without a P that looks after what nobody else does: Ps held by threads in long system calls, a
+// sysmon: a thread without a P that looks after what nobody else does: Ps held too long (retake.cpp), a
 // poller that no worker had time for, memory of unused stacks. It sleeps 20 us between looks, up to 10 ms when nothing
 // happens (Go's numbers), and for good when every P is idle.
 #include <unistd.h>
@@ -7,6 +7,7 @@
 
 #include "sched/clock.hpp"
 #include "sched/netpoll.hpp"
+#include "sched/retake.hpp"
 #include "sched/schedule.hpp"
 #include "sched/stack.hpp"
 
@@ -17,38 +18,6 @@ namespace {
 constexpr std::int64_t us = 1'000;
 constexpr std::int64_t ms = 1'000'000;
 constexpr std::int64_t second = 1'000'000'000;
-
-// Takes the Ps of threads that have been in a blocking call for a whole look; returns how many.
-int retake(schedt* s, std::int64_t now) {
-  int n = 0;
-  const std::int32_t nallp = s->nallp.load(std::memory_order_acquire);
-  for (std::int32_t i = 0; i < nallp; i++) {
-    p* pp = s->allp[i];
-    if (pp->status.load(std::memory_order_acquire) != pstatus::syscall) continue;
-    const std::uint32_t tick = pp->syscalltick.load(std::memory_order_relaxed);
-    if (pp->sysmon_syscalltick != tick) {
-      pp->sysmon_syscalltick = tick;
-      pp->sysmon_syscallwhen = now;
-      continue;
-    }
-    // No work of its own and others idle or looking: leave it, for up to 10 ms (it cannot stay for ever, or sysmon
-    // could never sleep).
-    if (pp->rq.empty() &&
-        s->nmspinning.load(std::memory_order_relaxed) + s->npidle.load(std::memory_order_relaxed) > 0 &&
-        pp->sysmon_syscallwhen + 10 * ms > now && !pp->stop.load(std::memory_order_relaxed)) {
-      continue;
-    }
-    pstatus expected = pstatus::syscall;
-    // acquire; pairs with the store in entersyscall
-    if (!pp->status.compare_exchange_strong(expected, pstatus::idle, std::memory_order_acq_rel,
-                                            std::memory_order_relaxed))
-      continue;
-    n++;
-    pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
-    handoffp(s, pp);
-  }
-  return n;
-}
 
 void poll_if_forgotten(schedt* s, std::int64_t now) {
   std::int64_t last = s->lastpoll.load(std::memory_order_relaxed);

@@ -1,5 +1,6 @@
 #include "sched/timer.hpp"
 
+#include "sched/keep_p.hpp"
 #include "sched/proc.hpp"
 #include "sched/schedule.hpp"
 
@@ -14,8 +15,12 @@ struct place {
 
 // The current P's heap; on threads without one, the first P's, which somebody always watches.
 place heap_here() {
-  const m* mp = getm();
-  if (mp->pp != nullptr) return {mp->pp->sched, &mp->pp->timers};
+  m* mp = getm();
+  {
+    // The heap has a lock of its own: it may be used after the P is gone.
+    const keep_p keep(mp);
+    if (mp->pp != nullptr) return {mp->pp->sched, &mp->pp->timers};
+  }
   schedt* s = the_sched.load(std::memory_order_acquire);
   if (s == nullptr) s = sched_start({});
   return {s, &s->allp[0]->timers};

@@ -42,16 +42,16 @@ p* pidleget_locked(schedt* s) {
 }
 
 void acquirep(m* mp, p* pp) {
-  GOFER_CHECK(mp->pp == nullptr && pp->mp == nullptr, "acquirep: P already in use");
+  GOFER_CHECK(mp->pp == nullptr && pp->mp.load(std::memory_order_relaxed) == nullptr, "acquirep: P already in use");
   pp->status.store(pstatus::running, std::memory_order_release);
-  pp->mp = mp;
+  pp->mp.store(mp, std::memory_order_release);
   mp->pp = pp;
 }
 
 p* releasep(m* mp) {
   p* pp = mp->pp;
-  GOFER_CHECK(pp != nullptr && pp->mp == mp, "releasep: not this M's P");
-  pp->mp = nullptr;
+  GOFER_CHECK(pp != nullptr && pp->mp.load(std::memory_order_relaxed) == mp, "releasep: not this M's P");
+  pp->mp.store(nullptr, std::memory_order_relaxed);
   mp->pp = nullptr;
   return pp;
 }
