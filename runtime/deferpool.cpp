@@ -12,6 +12,7 @@
 #include "runtime/hooks.hpp"
 #include "runtime/panic.hpp"
 #include "sched/keep_p.hpp"
+#include "sched/lockfree_allocator.hpp"
 #include "sched/m.hpp"
 #include "sched/p.hpp"
 #include "sched/tls.hpp"
@@ -24,7 +25,7 @@ constexpr std::size_t record_size = 128;
 constexpr int local_max = 32;
 constexpr int batch = local_max / 2;
 
-using central_stack = boost::lockfree::stack<_defer*>;
+using central_stack = boost::lockfree::stack<_defer*, boost::lockfree::allocator<sched::lockfree_allocator<_defer*>>>;
 
 // Chains of `batch` records. Never destroyed: goroutines may end while static destructors run.
 central_stack& central() {
@@ -34,7 +35,11 @@ central_stack& central() {
 
 bool pooled(const defer_ops* ops) { return ops->size <= record_size && ops->align <= alignof(_defer); }
 
-_defer* allocate() { return static_cast<_defer*>(::operator new (record_size, std::align_val_t{alignof(_defer)})); }
+_defer* allocate() {
+  void* p = ::operator new (record_size, std::align_val_t{alignof(_defer)});
+  sched::not_leaked(p);  // it may end in the central stack
+  return static_cast<_defer*>(p);
+}
 
 void release(_defer* d) { ::operator delete (d, std::align_val_t{alignof(_defer)}); }
 

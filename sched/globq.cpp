@@ -9,14 +9,6 @@
 extern "C" __attribute__((weak)) const char* __tsan_default_suppressions() { return "race:boost::lockfree::\n"; }
 #endif
 
-#if GOFER_ASAN
-// Its pointers carry a tag in their upper bits, so that LeakSanitizer does not see what they point to: its nodes, and
-// the records in the central pool of runtime/deferpool.cpp.
-extern "C" __attribute__((weak)) const char* __lsan_default_suppressions() {
-  return "leak:boost::lockfree\nleak:gofer::detail::newdefer\n";
-}
-#endif
-
 namespace gofer::sched {
 
 void globq::push(g* gp) {

@@ -9,6 +9,8 @@
 #include <boost/lockfree/queue.hpp>
 #include <cstdint>
 
+#include "sched/lockfree_allocator.hpp"
+
 namespace gofer::sched {
 
 struct g;
@@ -24,7 +26,7 @@ class globq {
 
  private:
   // 128 nodes of a cache line to start with; grows by allocation.
-  boost::lockfree::queue<g*> queue_{128};
+  boost::lockfree::queue<g*, boost::lockfree::allocator<lockfree_allocator<g*>>> queue_{128};
   std::atomic<std::int64_t> size_{0};
 };
 

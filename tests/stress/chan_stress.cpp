@@ -24,21 +24,25 @@ namespace {
 
 std::atomic<std::uint64_t> allocations{0};
 
-void* allocate(std::size_t size, std::size_t align) {
+__attribute__((noinline)) void* allocate(std::size_t size, std::size_t align) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   void* p = std::aligned_alloc(align, (size + align - 1) / align * align);
   if (p == nullptr) std::abort();
   return p;
 }
 
+// Not inlined: GCC pairs an inlined half with the other's name and calls them mismatched.
+__attribute__((noinline)) void deallocate(void* p) { std::free(p); }
+
 }  // namespace
 
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size, 16); }
 void* operator new(std::size_t size) { return allocate(size, 16); }
 void* operator new(std::size_t size, std::align_val_t align) { return allocate(size, static_cast<std::size_t>(align)); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p) noexcept { deallocate(p); }
+void operator delete(void* p, std::size_t) noexcept { deallocate(p); }
+void operator delete(void* p, std::align_val_t) noexcept { deallocate(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { deallocate(p); }
 
 namespace {
 

@@ -250,7 +250,9 @@ TEST(Net, ReadLineTakesNoMoreThanTheLine) {
 TEST(Net, LongLineIsRefused) {
   gofer::run([] {
     const pair p = connected();
-    gofer::must(p.client.write(std::string(2000, 'x') + "\n"));
+    std::string line(2000, 'x');
+    line.push_back('\n');
+    gofer::must(p.client.write(line));
     EXPECT_EQ(io::read_line(p.server, 1000).err, io::err_line_too_long);
   });
 }

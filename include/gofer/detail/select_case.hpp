@@ -247,8 +247,9 @@ class operand<C> {
 
 template <class... Operands>
 int select_each(Operands... operands) {
-  scase cases[sizeof...(Operands)];
-  int positions[sizeof...(Operands)];
+  // {}: no stores remain but for cases without a channel, where GCC would see something uninitialized.
+  scase cases[sizeof...(Operands)]{};
+  int positions[sizeof...(Operands)]{};
   select_list list(cases, positions);
   (operands.prepare(list), ...);
   const select_list::outcome chosen = list.go();
