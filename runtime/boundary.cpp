@@ -147,7 +147,3 @@ bool catch_all_info::__do_catch(const std::type_info* thrown, void** object, uns
 }
 
 }  // namespace gofer::runtime
-
-namespace gofer::detail {
-boundary_tag::~boundary_tag() = default;
-}  // namespace gofer::detail

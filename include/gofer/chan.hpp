@@ -111,7 +111,9 @@ class sender {
   /// Sends v; blocks until a receiver takes it or there is room in the buffer; on nil for ever. Panics when the channel
   /// is, or while it waits becomes, closed.
   void send(value&& v) const { chansend(channel(), std::addressof(v), true); }
-  void send(const value& v) const requires std::copy_constructible<value> {
+  // Templates, because Clang 14 would look at the constraint, and so at T, as soon as the channel is named.
+  template <class V = value>
+  void send(const std::type_identity_t<V>& v) const requires std::copy_constructible<V> {
     if constexpr (elem_by_memcpy<value>) {
       chansend(channel(), const_cast<value*>(std::addressof(v)), true);
     } else {
@@ -124,7 +126,8 @@ class sender {
   /// Sends v if that is possible without blocking; false, and v is untouched, when it is not. Panics when the channel
   /// is closed.
   bool try_send(value&& v) const { return chansend(channel(), std::addressof(v), false); }
-  bool try_send(const value& v) const requires std::copy_constructible<value> {
+  template <class V = value>
+  bool try_send(const std::type_identity_t<V>& v) const requires std::copy_constructible<V> {
     if constexpr (elem_by_memcpy<value>) {
       return chansend(channel(), const_cast<value*>(std::addressof(v)), false);
     } else {

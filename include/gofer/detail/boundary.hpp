@@ -8,9 +8,9 @@ namespace gofer::detail {
 /// `catch (boundary_tag&)` catches everything: C++ exceptions of any type, foreign ones, panics and goexit. Its
 /// type_info is gofer's own (runtime/boundary.cpp): the unwinder asks it in the search phase whether the handler
 /// matches, which is how the runtime learns, before a single destructor has run, that an exception will be nobody's
-/// inside the boundary and is therefore a panic. Never thrown.
+/// inside the boundary and is therefore a panic. Never made, let alone thrown.
 struct boundary_tag {
-  virtual ~boundary_tag();
+  virtual ~boundary_tag();  // defined nowhere, or a compiler would put its own type_info beside it
 };
 
 /// First and only thing in such a handler: returns when what landed was recovered, else passes it on.
