@@ -142,9 +142,9 @@ class sender {
   bool try_send_for(value&& v, const std::chrono::duration<Rep, Period>& d) const {
     return send_within(v, timeout_ns(d));
   }
-  template <class Rep, class Period>
-  bool try_send_for(const value& v,
-                    const std::chrono::duration<Rep, Period>& d) const requires std::copy_constructible<value> {
+  template <class Rep, class Period, class V = value>
+  bool try_send_for(const std::type_identity_t<V>& v,
+                    const std::chrono::duration<Rep, Period>& d) const requires std::copy_constructible<V> {
     value copy(v);
     return send_within(copy, timeout_ns(d));
   }
@@ -153,9 +153,9 @@ class sender {
   bool try_send_until(value&& v, const std::chrono::time_point<Clock, Duration>& t) const {
     return wait_until(t, [&](std::int64_t ns) { return send_within(v, ns); });
   }
-  template <class Clock, class Duration>
-  bool try_send_until(const value& v,
-                      const std::chrono::time_point<Clock, Duration>& t) const requires std::copy_constructible<value> {
+  template <class Clock, class Duration, class V = value>
+  bool try_send_until(const std::type_identity_t<V>& v,
+                      const std::chrono::time_point<Clock, Duration>& t) const requires std::copy_constructible<V> {
     value copy(v);
     return wait_until(t, [&](std::int64_t ns) { return send_within(copy, ns); });
   }

@@ -275,10 +275,10 @@ TEST(PerGoroutine, ExceptionsInFlightStayWithTheGoroutine) {
 TEST(Migration, PanicsAndRecoversWhileGoroutinesMove) {
   run(options{.maxprocs = 8}, [] {
     constexpr int goroutines = 64;
-    const int rounds = GOFER_TSAN != 0 || GOFER_ASAN != 0 ? 20 : 500;
+    constexpr int rounds = GOFER_TSAN != 0 || GOFER_ASAN != 0 ? 20 : 500;
     std::atomic<int> recovered{0};
     for (int i = 0; i < goroutines; i++) {
-      go([&, rounds] {
+      go([&] {
         for (int k = 0; k < rounds; k++) {
           func([&] {
             defer d{[&] {
