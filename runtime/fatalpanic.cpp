@@ -122,14 +122,20 @@ void on_terminate() {
   sched::m* mp = sched::getm_or_null();
   sched::g* gp = mp == nullptr ? nullptr : mp->curg;
   vehicle* v = gp == nullptr ? nullptr : in_flight(gp);
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  // Clang's noexcept functions catch what they end the program for.
+  if (v == nullptr && gp != nullptr && type != nullptr && *type == vehicle_type()) v = gp->vehicles;
   std::string out;
   const char* why = nullptr;
   if (v != nullptr && riding(gp, v) != nullptr && !gp->_panic->goexit) {
     out = panic_report(gp);
-    why = "panic cannot unwind: a noexcept function or a destructor is in its way\n";
+    why = gp->_panic->data->sig == 0
+              ? "panic cannot unwind: a noexcept function or a destructor is in its way\n"
+              : "panic cannot unwind: a noexcept function, a destructor, or code that was built without "
+                "-fnon-call-exceptions (Clang has no such flag, see docs/building.md) is in its way\n";
   } else if (v != nullptr) {
     why = "goexit cannot unwind: a noexcept function or a destructor is in its way\n";
-  } else if (const std::type_info* type = abi::__cxa_current_exception_type()) {
+  } else if (type != nullptr) {
     out = std::string("terminate: an exception of type ") + detail::text_of_type(*type) + " cannot unwind";
     try {
       throw;

@@ -463,6 +463,9 @@ TEST(Exception, FuncInsideACatchBlock) {
 }
 
 TEST(Fault, NilDereferenceUnderADestructor) {
+#if defined(__clang__)
+  GTEST_SKIP() << "Clang has no -fnon-call-exceptions: docs/building.md";
+#endif
   int* volatile nil = nullptr;
   expect_trail("~a runtime error: invalid memory address or nil pointer dereference on", [&](trail& t) {
     func([&] {
@@ -471,14 +474,8 @@ TEST(Fault, NilDereferenceUnderADestructor) {
         t.add(text(p));
         EXPECT_NE(p.as<runtime_error>(), nullptr);
       }};
-#if !defined(__clang__)
-      // Clang has no -fnon-call-exceptions: a frame with a destructor cannot be unwound from a fault there.
       leaves a(t, "a");
       *nil = 1;
-#else
-      t.add("~a");
-      *nil = 1;
-#endif
     });
     t.add("on");
   });
