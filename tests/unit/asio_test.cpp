@@ -15,6 +15,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket.hpp>
 #include <gofer/asio.hpp>
+#include <gofer/sync.hpp>
 #include <istream>
 
 #include "net_util.hpp"
@@ -37,12 +38,14 @@ TEST(Asio, ReadAndWriteBufferSequences) {
     const std::string body(10'000, 'b');
     const std::array<asio::const_buffer, 4> out = {asio::buffer(head), asio::const_buffer(), asio::buffer(body),
                                                    asio::buffer(head)};
-    gofer::go([&] { EXPECT_EQ(asio::write(p.client, out), 10'010u); });
+    gofer::wait_group writer;
+    writer.go([&] { EXPECT_EQ(asio::write(p.client, out), 10'010u); });
     std::array<char, 3> a{};
     std::string b(10'007, '\0');
     const std::array<asio::mutable_buffer, 2> in = {asio::buffer(a), asio::buffer(b)};
     EXPECT_EQ(asio::read(p.server, in), 10'010u);
     EXPECT_EQ(std::string(a.data(), 3) + b, head + body + head);
+    writer.wait();
   });
 }
 

@@ -69,8 +69,10 @@ TEST(http, pipelined_requests_are_answered_in_order) {
                "\r\n0\r\n\r\n";
       }
     }
-    gofer::go([&] { c.send(all); });
+    gofer::wait_group sender;
+    sender.go([&] { c.send(all); });
     for (int i = 0; i < 100; i++) EXPECT_EQ(c.receive().body, "request " + std::to_string(i));
+    sender.wait();
   });
 }
 

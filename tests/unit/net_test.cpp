@@ -187,7 +187,8 @@ TEST(Net, WritesDoNotInterleave) {
         for (int i = 0; i < 5; i++) gofer::must(p.client.write(std::string(block, who)));
       });
     }
-    gofer::go([&] {
+    gofer::wait_group closer;
+    closer.go([&] {
       writers.wait();
       p.client.close_write();
     });
@@ -196,6 +197,7 @@ TEST(Net, WritesDoNotInterleave) {
     for (std::size_t i = 0; i < got.size(); i += block) {
       ASSERT_TRUE(got.compare(i, block, std::string(block, got[i])) == 0) << "block at " << i;
     }
+    closer.wait();
     p.client.close();
   });
 }
