@@ -87,6 +87,32 @@ TEST(Net, ManyConnectionsAtOnce) {
   });
 }
 
+// A worker whose goroutine computes on when its run ends is left behind, and comes back while the next run is at work.
+TEST(Net, AfterARunThatLeftAWorkerBehind) {
+  std::atomic<int> hogs{0};
+  for (int round = 0; round < 3; round++) {
+    gofer::run({.maxprocs = 2}, [&] {
+      const pair p = connected();
+      for (int i = 0; i < 500; i++) {
+        char c = 'x';
+        gofer::must(p.client.write({&c, 1}));
+        EXPECT_EQ(io::read_full(p.server, {&c, 1}).value, 1u);
+      }
+      std::atomic<bool> started{false};
+      gofer::go([&hogs, &started] {
+        hogs++;
+        started = true;
+        const auto until = clock::now() + 150ms;  // longer than run() waits for its workers
+        while (clock::now() < until) {
+        }
+        hogs--;
+      });
+      while (!started) gofer::gosched();
+    });
+  }
+  while (hogs != 0) std::this_thread::yield();
+}
+
 TEST(Net, HalfClose) {
   on_procs([] {
     const pair p = connected();
