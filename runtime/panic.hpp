@@ -66,9 +66,6 @@ struct deferframe {
 /// "fatal error: text", tracebacks, exit status 2: not recoverable.
 [[noreturn]] void fatal(const char* text);
 
-/// gopanic; data->pcs says where the panic began (a fault), or is empty: here.
-[[noreturn]] void gopanic_at(detail::panic_ref data);
-
 /// Begins a forced unwinding for p, the newest of the chain. If p was on another vehicle, that one is off the list
 /// already; its reference is taken over, and what else rides on it comes along.
 [[noreturn]] void set_out(sched::g* gp, _panic* p);

@@ -94,11 +94,11 @@ extern "C" void gofer_sigpanic(gofer::runtime::fault_frame* frame) {
     sched::write_err(line);
     sched::fatal("fault");
   }
-  detail::panic_ref data = detail::make_panic_data(runtime_error(runtime::text_of(frame->sig, frame->code)));
+  detail::panic_data* data = detail::new_panic_data(runtime_error(runtime::text_of(frame->sig, frame->code)));
   data->sig = frame->sig;
   data->sig_code = frame->code;
   data->sig_addr = frame->addr;
   data->sig_pc = reinterpret_cast<const void*>(frame->pc);
   data->pcs.assign(pcs, pcs + n);
-  runtime::gopanic_at(std::move(data));
+  detail::gopanic(data);
 }

@@ -63,7 +63,7 @@ class panic_value {
 /// with the value in it.
 template <class T>
 [[noreturn]] GOFER_NOIPA void panic(T value) {
-  detail::gopanic(detail::make_panic_data(std::move(value)));
+  detail::gopanic(detail::new_panic_data(std::move(value)));
 }
 [[noreturn]] void panic(const char* text);
 [[noreturn]] void panic(std::string_view text);
