@@ -38,15 +38,12 @@ const char* text_of(int sig, int code) {
   }
 }
 
-// Sent by kill or sigqueue rather than raised by an instruction.
-bool sent_by_somebody(const siginfo_t* info) { return info->si_code <= 0; }
-
 }  // namespace
 
 bool on_fault(int sig, void* info_arg, void* context) {
 #if defined(__x86_64__)
   const auto* info = static_cast<const siginfo_t*>(info_arg);
-  if (sent_by_somebody(info)) return false;
+  if (info->si_code <= 0) return false;  // sent by kill or sigqueue rather than raised by an instruction
   const sched::m* mp = sched::getm_or_null();
   // Inside the scheduler: not ours to turn into a panic.
   if (mp != nullptr && !mp->plain && mp->curg == &mp->g0) return false;

@@ -80,9 +80,12 @@ void injectglist(schedt* s, p* pp, g* list) {
     }
     n++;
   }
-  if (n == 0) return;
-  // One idle worker per goroutine, at most; wakep itself stops at the first that is already looking.
-  for (; n > 0 && wanted_after_push(s); n--) wakep(s);
+  // One idle worker per goroutine, at most; wakep itself stops at the first that is already looking. Who has no P
+  // pushed to the global queue: even the only P may be idle, and the count of that queue orders push and question.
+  const auto wanted = [&] {
+    return pp != nullptr ? wanted_after_push(s) : s->npidle.load(std::memory_order_seq_cst) != 0;
+  };
+  for (; n > 0 && wanted(); n--) wakep(s);
 }
 
 }  // namespace gofer::sched
