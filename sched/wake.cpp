@@ -176,7 +176,10 @@ void handoffp(schedt* s, p* pp) {
     return;
   }
   s->lock.lock();
-  if (s->global.size() > 0 && !pp->stop.load(std::memory_order_relaxed)) {
+  // The last busy P, and nobody blocks in the poller though goroutines wait there: somebody must (Go's handoffp).
+  const bool unpolled = s->npidle.load(std::memory_order_relaxed) == s->nprocs.load(std::memory_order_relaxed) - 1 &&
+                        s->lastpoll.load(std::memory_order_relaxed) != 0 && netpoll_any_waiters();
+  if ((s->global.size() > 0 || unpolled) && !pp->stop.load(std::memory_order_relaxed)) {
     s->lock.unlock();
     startm(s, pp, false);
     return;

@@ -87,6 +87,30 @@ TEST(Net, ManyConnectionsAtOnce) {
   });
 }
 
+// The last P that is busy is taken from a blocking call while somebody waits for the network: another thread polls.
+TEST(Net, IsPolledWhileAllElseBlocks) {
+  on_procs([] {
+    const pair p = connected();
+    std::atomic<bool> read{false};
+    gofer::wait_group wg;
+    wg.go([&] {
+      char c = 0;
+      EXPECT_EQ(p.server.read({&c, 1}).value, 1u);
+      read = true;
+    });
+    gofer::sleep(1ms);  // it waits, and the other workers have gone to sleep
+    std::thread writer([client = p.client] {
+      std::this_thread::sleep_for(60ms);
+      gofer::must(client.write("x"));
+    });
+    gofer::blocking([&] {
+      writer.join();
+      while (!read) std::this_thread::sleep_for(1ms);
+    });
+    wg.wait();
+  });
+}
+
 // A worker whose goroutine computes on when its run ends is left behind, and comes back while the next run is at work.
 TEST(Net, AfterARunThatLeftAWorkerBehind) {
   std::atomic<int> hogs{0};
