@@ -28,7 +28,7 @@ void check_timers(p* pp) {
   if (pp->timers.first_when() <= now) pp->timers.run(now);
 }
 
-g* steal_from(m* mp, p* pp, p* victim, bool last_round) {
+g* steal_from(p* pp, p* victim, bool last_round) {
   std::array<g*, runq_size / 2> loot;
   const std::uint32_t n = victim->rq.grab(loot);
   if (n > 0) {
@@ -42,7 +42,6 @@ g* steal_from(m* mp, p* pp, p* victim, bool last_round) {
     const std::int64_t until = nanotime() + 3'000;
     while (nanotime() < until) cpu_relax();
   }
-  (void)mp;
   return victim->rq.take_next();
 }
 
@@ -62,7 +61,7 @@ g* steal_work(m* mp, p* pp) {
         if (g* gp = pp->rq.take_next()) return gp;
         if (g* gp = pp->rq.pop()) return gp;
       }
-      if (g* gp = steal_from(mp, pp, victim, last)) return gp;
+      if (g* gp = steal_from(pp, victim, last)) return gp;
     }
   }
   return nullptr;

@@ -1,6 +1,6 @@
-// sysmon: a thread without a P that looks after what nobody else does: Ps held too long (retake.cpp), a
-// poller that no worker had time for, memory of unused stacks. It sleeps 20 us between looks, up to 10 ms when nothing
-// happens (Go's numbers), and for good when every P is idle.
+// sysmon: a thread without a P that looks after what nobody else does: Ps that are held too long (retake.cpp), a poller
+// that no worker had time for, memory of unused stacks. It sleeps 20 us between looks, up to 10 ms when nothing happens
+// (Go's numbers), and for good when every P is idle.
 #include <unistd.h>
 
 #include <mutex>
