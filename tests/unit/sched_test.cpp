@@ -56,18 +56,19 @@ TEST(Run, DoesNotWaitForOthers) {
 }
 
 TEST(Run, ReturnsThoughAGoroutineBlocksItsThread) {
-  std::atomic<bool> release{false};
+  // Shared: the thread that is left behind may look at it once more after the test has ended.
+  const auto release = std::make_shared<std::atomic<bool>>(false);
   const auto begin = std::chrono::steady_clock::now();
   run(options{.maxprocs = 2}, [&] {
-    go([&] {
-      blocking([&] {
-        while (!release) std::this_thread::sleep_for(1ms);
+    go([release] {
+      blocking([release] {
+        while (!*release) std::this_thread::sleep_for(1ms);
       });
     });
     sleep(5ms);
   });
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s);
-  release = true;
+  *release = true;
   run([] {});
 }
 
@@ -97,8 +98,14 @@ TEST(Go, ArgumentsAreCopiedNowAndDestroyedAtTheEnd) {
   };
   auto p = std::make_shared<int>(1);
   run([&] {
-    go([](const counted& c, std::unique_ptr<int> u) { EXPECT_EQ(*c.p + *u, 3); }, counted{p}, std::make_unique<int>(2));
+    const chan<> looked{0};
+    const auto body = [looked](const counted& c, std::unique_ptr<int> u) {
+      EXPECT_EQ(*c.p + *u, 3);
+      looked.recv();
+    };
+    go(body, counted{p}, std::make_unique<int>(2));
     EXPECT_EQ(p.use_count(), 2);
+    looked.close();
     wait_alone();
   });
   EXPECT_EQ(p.use_count(), 1);

@@ -530,13 +530,16 @@ TEST(Select, OnPlainThreads) {
 
 TEST(Select, WithoutCasesBlocksForEver) {
   sweep([] {
-    std::atomic<int> through{0};
-    go([&] { select(), through++; });
-    go([&] { select(recv(chan<int>()), send(chan<int>(), 1)), through++; });
-    std::vector<select_case> none;
-    go([&] { select(none), through++; });
+    // Of their own, since they may begin only when the run is over: nobody can wait for who never comes back.
+    const auto through = std::make_shared<std::atomic<int>>(0);
+    go([through] { select(), ++*through; });
+    go([through] { select(recv(chan<int>()), send(chan<int>(), 1)), ++*through; });
+    go([through] {
+      std::vector<select_case> none;
+      select(none), ++*through;
+    });
     gofer::sleep(2ms);
-    EXPECT_EQ(through, 0);
+    EXPECT_EQ(*through, 0);
   });
 }
 
