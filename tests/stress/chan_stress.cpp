@@ -2,6 +2,7 @@
 // out; and the promise that no operation allocates.
 //
 //   stress_chan_stress SECONDS [SEED]
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -57,13 +58,18 @@ void check(bool ok, const char* what) {
   failures++;
 }
 
-/// How many allocations `rounds` of f make, after some to warm up.
+/// How many allocations a thousand calls of f make, after some to warm up. The fewest of some attempts: on a busy
+/// machine the scheduler takes the P from a thread that the kernel has put aside, and a new worker allocates.
 template <class F>
 std::uint64_t allocations_of(F f) {
   for (int i = 0; i < 100; i++) f();
-  const std::uint64_t before = allocations;
-  for (int i = 0; i < 1000; i++) f();
-  return allocations - before;
+  std::uint64_t fewest = ~std::uint64_t{0};
+  for (int attempt = 0; attempt < 20 && fewest != 0; attempt++) {
+    const std::uint64_t before = allocations;
+    for (int i = 0; i < 1000; i++) f();
+    fewest = std::min(fewest, allocations - before);
+  }
+  return fewest;
 }
 
 void nothing_allocates() {
