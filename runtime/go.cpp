@@ -5,6 +5,7 @@
 #include "runtime/hooks.hpp"
 #include "runtime/knobs.hpp"
 #include "runtime/panic.hpp"
+#include "runtime/unwind/walk.hpp"
 #include "sched/fatal.hpp"
 #include "sched/park.hpp"
 #include "sched/proc.hpp"
@@ -77,6 +78,7 @@ void run_main(const options& o, void (*main)(void*), void* arg) {
   runtime::run_scope scope;
   const runtime::knobs k = runtime::read_knobs(o);
   runtime::set_traceback_level(k.traceback);
+  runtime::use_system_unwinder(k.system_unwinder);
   sched::schedt* s = sched::sched_start({.procs = k.maxprocs, .stack_size = k.stack_size});
   if (k.maxprocs > 0) sched::gomaxprocs(k.maxprocs);
   sched::sched_run_main(s, main, arg, __builtin_return_address(0));

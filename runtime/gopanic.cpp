@@ -8,6 +8,7 @@
 #include <gofer/runtime.hpp>
 
 #include "runtime/panic.hpp"
+#include "runtime/unwind/walk.hpp"
 #include "sched/config.hpp"
 #include "sched/fatal.hpp"
 #include "sched/park.hpp"
@@ -45,20 +46,6 @@ void exception_destroyed(void* object) {
 
 _Unwind_Exception* unwind_header(void* object) { return static_cast<_Unwind_Exception*>(object) - 1; }
 
-// Called before each frame is unwound.
-_Unwind_Reason_Code at_frame(int, _Unwind_Action actions, _Unwind_Exception_Class, _Unwind_Exception*,
-                             _Unwind_Context* context, void* arg) {
-  auto* v = static_cast<vehicle*>(arg);
-  if ((actions & _UA_END_OF_STACK) == 0) return _URC_NO_REASON;
-  // A plain thread's stack is at its end, and no func was in the way.
-  (void)context;
-  sched::g* gp = v->gp;
-  const _panic* p = riding(gp, v);
-  if (p == nullptr) fatal("recover on a thread that has no gofer::func to return to");
-  if (p->goexit) fatal("goexit on a thread that is no goroutine");
-  fatalpanic(gp);
-}
-
 void check_may_panic(const sched::m* mp) {
   if (!mp->plain && mp->curg == &mp->g0) sched::throw_("panic on system stack", __FILE__, __LINE__);
   if (mp->locks != 0) sched::throw_("panic holding locks", __FILE__, __LINE__);
@@ -79,6 +66,23 @@ __attribute__((noinline)) void note_callers(detail::panic_data& data) {
 }
 
 }  // namespace
+
+}  // namespace gofer::runtime
+
+// For the frames that the system's unwinder walks, called before each of them is unwound.
+_Unwind_Reason_Code gofer_unwind_stop(int, _Unwind_Action actions, _Unwind_Exception_Class, _Unwind_Exception*,
+                                      _Unwind_Context*, void* arg) {
+  using namespace gofer::runtime;
+  if ((actions & _UA_END_OF_STACK) == 0) return _URC_NO_REASON;
+  // A plain thread's stack is at its end, and no func was in the way.
+  auto* v = static_cast<vehicle*>(arg);
+  const _panic* p = riding(v->gp, v);
+  if (p == nullptr) fatal("recover on a thread that has no gofer::func to return to");
+  if (p->goexit) fatal("goexit on a thread that is no goroutine");
+  fatalpanic(v->gp);
+}
+
+namespace gofer::runtime {
 
 const std::type_info& vehicle_type() { return typeid(panic_in_flight); }
 
@@ -132,7 +136,7 @@ __attribute__((noinline)) vehicle* new_vehicle(const _panic* p) {
 #if GOFER_ASAN
   __asan_handle_no_return();
 #endif
-  _Unwind_ForcedUnwind(unwind_header(v->exception), at_frame, v);
+  forced_unwind(unwind_header(v->exception), v);
   fatal(
       "panic: a frame on the stack has no unwind information (compiled with -fno-exceptions and "
       "-fno-asynchronous-unwind-tables?)");

@@ -1,5 +1,6 @@
 #include "runtime/knobs.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
@@ -55,6 +56,21 @@ traceback_level parse_level(const char* name, const char* value) {
   bad_knob(name, value, "none, single, all, system or crash");
 }
 
+// "key=value,key=value". Keys of other versions are passed over, as Go does with GODEBUG.
+void read_debug_knobs(knobs& k) {
+  const char* env = std::getenv("GOFER_DEBUG");
+  if (env == nullptr) return;
+  for (std::string_view rest = env; !rest.empty();) {
+    const std::string_view item = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(item.size() + 1, rest.size()));
+    const std::size_t equals = item.find('=');
+    if (item.substr(0, equals) != "sysunwind") continue;
+    const std::string_view value = equals == item.npos ? std::string_view() : item.substr(equals + 1);
+    if (value != "0" && value != "1") bad_knob("GOFER_DEBUG", env, "sysunwind=0 or sysunwind=1");
+    k.system_unwinder = value == "1";
+  }
+}
+
 }  // namespace
 
 knobs read_knobs(const options& o) {
@@ -78,6 +94,7 @@ knobs read_knobs(const options& o) {
   } else if (env != nullptr && *env != 0) {
     k.traceback = parse_level("GOFER_TRACEBACK", env);
   }
+  read_debug_knobs(k);
   return k;
 }
 

@@ -13,6 +13,7 @@ struct knobs {
   int maxprocs = 0;
   std::size_t stack_size = 0;
   traceback_level traceback = traceback_level::single;
+  bool system_unwinder = false;
 };
 
 /// Options from code win; what they leave open comes from the environment. Exits with status 2 and one line on bad

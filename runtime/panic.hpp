@@ -39,7 +39,6 @@ struct vehicle {
   bool foreign = false;            // of another language: the C++ runtime does not count it
   void* exception = nullptr;       // forced: the exception object
   detail::panic_ref data;          // forced: for std::rethrow_exception of it
-  const void* last_cfa = nullptr;  // forced: the frame that was unwound last
   std::atomic<int> refs{1};        // the list's, and the exception object's
   std::atomic<bool> exception_gone{false};  // the exception object was destroyed
 };

@@ -6,6 +6,7 @@
 #include <gofer/panic.hpp>
 
 #include "runtime/panic.hpp"
+#include "runtime/unwind/walk.hpp"
 #include "sched/config.hpp"
 #include "sched/fatal.hpp"
 #include "sched/park.hpp"
@@ -296,7 +297,7 @@ panic_value recover(void* caller, void*) {
   runtime::_panic* p = runtime::riding(gp, frame->on);
   if (p == nullptr || p->goexit || p->recovered) return {};
   // `caller` is where recover's caller returns to. Directly called by the deferred function means: into the thunk.
-  if (_Unwind_FindEnclosingFunction(caller) != reinterpret_cast<void*>(frame->thunk)) return {};
+  if (runtime::enclosing_function(caller) != reinterpret_cast<void*>(frame->thunk)) return {};
   p->recovered = true;
   return panic_value(p->data);
 }

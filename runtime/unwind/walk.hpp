@@ -1,0 +1,47 @@
+// Our own walk for unwinding by force: what _Unwind_ForcedUnwind and _Unwind_Resume do, for panics and goexit.
+//
+// Why: libgcc's unwinder interprets each frame's tables anew, and begins anew behind every landing pad (0.7 us a frame
+// with a destructor). A forced unwinding asks nobody and takes the same way through a given return address every time,
+// so that what the tables say about one is worth keeping (row_of). Measured: docs/panic.md.
+//
+// How it stays compatible: the exception object carries the stop function and its argument where _Unwind_ForcedUnwind
+// puts them (private_1, private_2, common to libgcc and LLVM's libunwind), and between two frames the state of an
+// unwinding is just that and the registers. So the system's unwinder can take over anywhere ("as if this frame had
+// called _Unwind_Resume"), and does for each frame that read_frame_rules does not understand; at the next landing pad
+// that is left by our _Unwind_Resume, the walk is ours again.
+//
+// _Unwind_Resume is defined here, weakly, for the whole program; what is no panic passes through to the system's. Where
+// the system's own definition wins (static linking), panics go on with that.
+#pragma once
+
+#include <unwind.h>
+
+namespace gofer::runtime {
+
+/// Unwinds by force from the caller's frame: as _Unwind_ForcedUnwind(exception, stop, argument), but that stop is
+/// called only at the stack's end, and for frames that the system's unwinder has to walk. Comes back when a frame has
+/// no unwind information.
+void forced_unwind(_Unwind_Exception* exception, void* argument);
+
+/// From the next forced_unwind on the system's unwinder does it all: for comparison, and for debuggers, which know
+/// where that one lands (GOFER_DEBUG=sysunwind=1).
+void use_system_unwinder(bool yes);
+
+/// The function that a return address is in, by its first instruction, as _Unwind_FindEnclosingFunction.
+const void* enclosing_function(void* return_address);
+
+}  // namespace gofer::runtime
+
+extern "C" {
+
+/// The stop function of every unwinding by gofer, and the mark by which one is known.
+[[gnu::visibility("hidden")]] _Unwind_Reason_Code gofer_unwind_stop(int version, _Unwind_Action actions,
+                                                                    _Unwind_Exception_Class exception_class,
+                                                                    _Unwind_Exception* exception,
+                                                                    _Unwind_Context* context, void* argument);
+
+#if defined(__x86_64__)
+/// _Unwind_Resume, under a name that is certainly ours.
+[[gnu::visibility("hidden"), noreturn]] void gofer_unwind_resume(_Unwind_Exception* exception);
+#endif
+}
