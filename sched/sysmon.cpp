@@ -23,7 +23,17 @@ void poll_if_forgotten(schedt* s, std::int64_t now) {
   std::int64_t last = s->lastpoll.load(std::memory_order_relaxed);
   if (last == 0 || last + 10 * ms > now || !netpoll_any_waiters()) return;
   if (!s->lastpoll.compare_exchange_strong(last, now, std::memory_order_seq_cst, std::memory_order_relaxed)) return;
+  // Whom netpoll gives us waits nowhere until injectglist has queued him. The last worker may go idle just then, and
+  // would report a deadlock: so sysmon counts as one that runs (Go's incidlelocked around it), and looks itself
+  // afterwards.
+  {
+    const std::lock_guard hold(s->lock);
+    s->nmidlelocked--;
+  }
   injectglist(s, nullptr, netpoll(0));
+  const std::lock_guard hold(s->lock);
+  s->nmidlelocked++;
+  checkdead_locked(s);
 }
 
 // Sleeps while every P is idle. True: something may have happened; false: a second went by.
