@@ -103,7 +103,7 @@ void becomes_panic(const std::type_info& thrown, void* object) {
   v->id = ++sched::tls()->raises;
   v->link = gp->vehicles;
 
-  auto* p = new _panic;
+  _panic* p = newpanic();
   p->on = v;
   p->link = gp->_panic;
   if (thrown == vehicle_type()) {

@@ -96,7 +96,7 @@ void fatalpanic(sched::g* gp) {
   std::fflush(nullptr);
   const traceback_level level = get_traceback_level();
   if (level != traceback_level::none) {
-    const std::vector<void*>& pcs = gp->_panic->data->pcs;
+    const detail::call_stack& pcs = gp->_panic->data->pcs;
     append_running(out, gp, pcs.data(), static_cast<int>(pcs.size()));
     if (level != traceback_level::single) out += all_goroutines(gp);
   }

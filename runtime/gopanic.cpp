@@ -6,6 +6,8 @@
 #include <cstring>
 #include <gofer/panic.hpp>
 #include <gofer/runtime.hpp>
+#include <memory>
+#include <new>
 
 #include "runtime/panic.hpp"
 #include "runtime/unwind/walk.hpp"
@@ -28,34 +30,32 @@ namespace {
 /// The exception object of a vehicle. Native, so that the C++ runtime treats it as its own: with a foreign class
 /// libstdc++ calls std::terminate as soon as a panic is recovered inside somebody's catch block.
 struct panic_in_flight {
-  vehicle* v;
+  vehicle v;
 };
 
-void let_go(vehicle* v) {
-  // acq_rel: the last one to let go frees what the others wrote
-  if (v->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete v;
-}
+// Nobody keeps the exception: the list neither. Maybe on another goroutine, if an exception_ptr went there.
+void exception_destroyed(void* object) { std::destroy_at(static_cast<panic_in_flight*>(object)); }
 
-// A handler has ended and nobody keeps the exception. Maybe on another goroutine, if an exception_ptr went there: so it
-// only marks.
-void exception_destroyed(void* object) {
-  vehicle* v = static_cast<panic_in_flight*>(object)->v;
-  v->exception_gone.store(true, std::memory_order_release);
-  let_go(v);
+void let_go(vehicle* v) {
+  if (!v->forced) {
+    delete v;
+    return;
+  }
+  // Gives the list's reference back: an exception_ptr is one pointer to the thrown object, and owns one.
+  void* object = v->exception;
+  alignas(std::exception_ptr) unsigned char bytes[sizeof(std::exception_ptr)];
+  static_assert(sizeof bytes == sizeof object);
+  std::memcpy(bytes, &object, sizeof object);
+  std::destroy_at(std::launder(reinterpret_cast<std::exception_ptr*>(bytes)));
 }
 
 _Unwind_Exception* unwind_header(void* object) { return static_cast<_Unwind_Exception*>(object) - 1; }
 
 void check_may_panic(const sched::m* mp) {
-  if (!mp->plain && mp->curg == &mp->g0) sched::throw_("panic on system stack", __FILE__, __LINE__);
-  if (mp->locks != 0) sched::throw_("panic holding locks", __FILE__, __LINE__);
-}
-
-__attribute__((noinline)) _panic* new_panic(sched::g* gp, detail::panic_data* data) {
-  auto* p = new _panic;
-  p->data = detail::panic_ref(data);
-  p->link = gp->_panic;
-  return p;
+  if (mp->plain) return;
+  if (mp->curg == &mp->g0) sched::throw_("panic on system stack", __FILE__, __LINE__);
+  // Inside the scheduler its locks may be held, and its data be half changed.
+  if (mp->inside.load(std::memory_order_relaxed) != 0) sched::throw_("panic holding locks", __FILE__, __LINE__);
 }
 
 // Where it began, without this function and its caller.
@@ -86,7 +86,7 @@ namespace gofer::runtime {
 
 const std::type_info& vehicle_type() { return typeid(panic_in_flight); }
 
-vehicle* vehicle_of_exception(void* exception_object) { return static_cast<panic_in_flight*>(exception_object)->v; }
+vehicle* vehicle_of_exception(void* exception_object) { return &static_cast<panic_in_flight*>(exception_object)->v; }
 
 sched::eh_globals* eh() { return sched::getm()->eh; }
 
@@ -104,14 +104,12 @@ namespace {
 // The vehicle with its exception object. Not inlined: it has things to clean up, see new_panic_data.
 __attribute__((noinline)) vehicle* new_vehicle(const _panic* p) {
   void* object = abi::__cxa_allocate_exception(sizeof(panic_in_flight));
-  auto* v = new vehicle;
-  ::new (object) panic_in_flight{v};
+  vehicle* v = &(::new (object) panic_in_flight)->v;
   auto* header = abi::__cxa_init_primary_exception(object, const_cast<std::type_info*>(&typeid(panic_in_flight)),
                                                    exception_destroyed);
-  // The reference count comes first in __cxa_refcounted_exception; __cxa_throw would set it.
-  const int one = 1;
-  std::memcpy(static_cast<void*>(header), &one, sizeof one);
-  v->refs.store(2, std::memory_order_relaxed);
+  // The reference count comes first in __cxa_refcounted_exception; __cxa_throw would set it. One is the list's.
+  const int two = 2;
+  std::memcpy(static_cast<void*>(header), &two, sizeof two);
   v->forced = true;
   v->exception = object;
   v->data = p->data;
@@ -162,8 +160,9 @@ void goexit() {
   runtime::check_may_panic(mp);
   sched::g* gp = mp->curg;
   runtime::forget_swallowed(gp, mp->eh->uncaught_exceptions);
-  runtime::_panic* p = runtime::new_panic(gp, nullptr);
+  runtime::_panic* p = runtime::newpanic();
   p->goexit = true;
+  p->link = gp->_panic;
   gp->_panic = p;
   runtime::unwind(gp, p);
 }
@@ -197,7 +196,9 @@ void gopanic(panic_data* data) {
   forget_swallowed(gp, mp->eh->uncaught_exceptions);
   forget_rethrown(gp);
   if (data->pcs.empty()) note_callers(*data);
-  _panic* p = new_panic(gp, data);
+  _panic* p = newpanic();
+  p->data = detail::panic_ref(data);
+  p->link = gp->_panic;
   gp->_panic = p;
   running_panic_defers.fetch_add(1, std::memory_order_relaxed);
   unwind(gp, p);

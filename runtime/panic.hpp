@@ -34,13 +34,11 @@ struct vehicle {
   vehicle* link = nullptr;
   sched::g* gp = nullptr;
   std::uint64_t id = 0;
-  unsigned depth = 0;              // the goroutine's uncaught exceptions when it set out, itself included
-  bool forced = false;             // _Unwind_ForcedUnwind; else a C++ exception on its way to one of our boundaries
-  bool foreign = false;            // of another language: the C++ runtime does not count it
-  void* exception = nullptr;       // forced: the exception object
-  detail::panic_ref data;          // forced: for std::rethrow_exception of it
-  std::atomic<int> refs{1};        // the list's, and the exception object's
-  std::atomic<bool> exception_gone{false};  // the exception object was destroyed
+  unsigned depth = 0;         // the goroutine's uncaught exceptions when it set out, itself included
+  bool forced = false;        // _Unwind_ForcedUnwind; else a C++ exception on its way to one of our boundaries
+  bool foreign = false;       // of another language: the C++ runtime does not count it
+  void* exception = nullptr;  // forced: the exception object, which this is part of; the list holds a reference to it
+  detail::panic_ref data;     // forced: for std::rethrow_exception of it
 };
 
 struct _panic {
@@ -52,7 +50,7 @@ struct _panic {
   bool goexit = false;
 };
 
-/// A deferred call that an unwinding runs (deferreturn): what recover() looks at.
+/// A deferred call that has been started after an unwinding had begun (deferreturn): what recover() looks at.
 struct deferframe {
   deferframe* link = nullptr;
   void (*thunk)(void*) = nullptr;  // recover's caller must return into it
@@ -97,18 +95,21 @@ void forget_swallowed(sched::g* gp, unsigned others);
 /// already.
 struct rethrown_exception {
   const void* object = nullptr;  // not held
-  std::vector<void*> pcs;
+  detail::call_stack pcs;
   _panic* aborted = nullptr;  // panics that the exception had aborted, newest first
 };
 void forget_rethrown(sched::g* gp);
 
+/// A record of the P's pool (recordpool.hpp).
+_panic* newpanic();
+void freepanic(_panic* p) noexcept;
 void pop_panic(sched::g* gp);
 
 /// Retires the panics that ride on v, after a recover or a swallowed unwinding: down to the first Goexit, which then
 /// flies on.
 void drop_panics_on(sched::g* gp, vehicle* v);
 
-/// Removes v from the goroutine's list.
+/// Removes v from the goroutine's list and lets go of it.
 void pop_vehicle(sched::g* gp, vehicle* v);
 
 /// The texts of the chain's values, newest first: a what() or operator<< is user code, which may print, panic or take

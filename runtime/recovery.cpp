@@ -35,7 +35,7 @@ struct cxa_exception {
 
 // Whether somebody's handler for v is still being executed.
 bool in_handler(const vehicle* v) {
-  if (!v->forced || v->exception_gone.load(std::memory_order_acquire)) return false;
+  if (!v->forced) return false;
   const cxa_exception* mine = static_cast<const cxa_exception*>(v->exception) - 1;
   for (auto* c = static_cast<const cxa_exception*>(eh()->caught_exceptions); c != nullptr; c = c->next_caught) {
     if (c == mine) return true;
@@ -82,14 +82,14 @@ void pop_panic(sched::g* gp) {
   _panic* p = gp->_panic;
   gp->_panic = p->link;
   if (!p->goexit) running_panic_defers.fetch_sub(1, std::memory_order_relaxed);
-  delete p;
+  freepanic(p);
 }
 
 void forget_rethrown(sched::g* gp) {
   if (gp->rethrown == nullptr) return;
   while (_panic* p = gp->rethrown->aborted) {
     gp->rethrown->aborted = p->link;
-    delete p;
+    freepanic(p);
   }
   delete gp->rethrown;
   gp->rethrown = nullptr;
@@ -119,7 +119,7 @@ void swallowed(sched::g* gp, vehicle* v) {
     if (p->goexit) fatal("goexit was swallowed by a catch (...) clause: rethrow it there with `throw;`");
     *link = p->link;
     running_panic_defers.fetch_sub(1, std::memory_order_relaxed);
-    delete p;
+    freepanic(p);
   }
   pop_vehicle(gp, v);
 }
@@ -253,12 +253,12 @@ void deferreturn(std::uint64_t raises_when_made, void (*call)(void* self), void*
   sched::g* gp = sched::getg();
   runtime::vehicle* v = runtime::in_flight(gp);
   const bool unwinding = v != nullptr && v->id > raises_when_made;
-  runtime::deferframe frame{gp->deferframes, call, unwinding ? v : nullptr};
-  gp->deferframes = &frame;
+  runtime::deferframe frame{gp->_defer, call, unwinding ? v : nullptr};
+  gp->_defer = &frame;
   try {
     call(self);
   } catch (boundary_tag&) {
-    gp->deferframes = frame.link;
+    gp->_defer = frame.link;
     if (!unwinding) {
       landed();
       return;
@@ -266,7 +266,7 @@ void deferreturn(std::uint64_t raises_when_made, void (*call)(void* self), void*
     // A panic must not leave a destructor that an unwinding runs: it rides on with that unwinding from here on.
     if (runtime::ride_on(gp, v)) return;
   }
-  gp->deferframes = frame.link;
+  gp->_defer = frame.link;
   if (!unwinding) return;
   const runtime::_panic* p = runtime::riding(gp, v);
   if (p != nullptr && p->recovered) runtime::drop_panics_on(gp, v);
@@ -274,7 +274,7 @@ void deferreturn(std::uint64_t raises_when_made, void (*call)(void* self), void*
 
 void deferred_recover() {
   sched::g* gp = sched::getg();
-  const runtime::deferframe* frame = gp->deferframes;
+  const runtime::deferframe* frame = gp->_defer;
   if (frame == nullptr || frame->on == nullptr) return;
   runtime::_panic* p = runtime::riding(gp, frame->on);
   if (p != nullptr && !p->goexit) p->recovered = true;
@@ -292,7 +292,7 @@ panic_value recover(void* caller, void*) {
   const sched::m* mp = sched::getm_or_null();
   if (mp == nullptr) return {};
   sched::g* gp = mp->curg;
-  const runtime::deferframe* frame = gp->deferframes;
+  const runtime::deferframe* frame = gp->_defer;
   if (frame == nullptr || frame->on == nullptr) return {};
   runtime::_panic* p = runtime::riding(gp, frame->on);
   if (p == nullptr || p->goexit || p->recovered) return {};

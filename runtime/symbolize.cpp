@@ -132,7 +132,7 @@ void answer(sched::g*, void* arg) {
 
 // A report of what went wrong in the midst of a park or of a blocking call cannot leave the stack that it is on.
 bool may_leave_stack(const sched::m* mp) {
-  return mp->locks == 0 && mp->commit.fn == nullptr &&
+  return mp->inside.load(std::memory_order_relaxed) == 0 && mp->commit.fn == nullptr &&
          mp->curg->status.load(std::memory_order_relaxed) == sched::gstatus::running;
 }
 

@@ -23,7 +23,6 @@
 
 namespace gofer::runtime {
 struct _panic;
-struct _defer;
 struct vehicle;
 struct deferframe;
 struct rethrown_exception;
@@ -83,9 +82,10 @@ struct g {
 
   // Go's language state, owned by runtime/.
   runtime::_panic* _panic = nullptr;
-  runtime::_defer* _defer = nullptr;
-  runtime::vehicle* vehicles = nullptr;        // physical unwindings in progress, innermost first
-  runtime::deferframe* deferframes = nullptr;  // deferred calls being run by an unwinding, innermost first
+  runtime::vehicle* vehicles = nullptr;  // physical unwindings in progress, innermost first
+  // Deferred calls that have been started, innermost first. Go keeps those that wait on this list as well; here they
+  // lie in the scopes that they belong to, which the unwinding finds by itself.
+  runtime::deferframe* _defer = nullptr;
   runtime::rethrown_exception* rethrown = nullptr;
   void* locals = nullptr;  // gofer::local<T>
 

@@ -41,7 +41,6 @@ struct m {
   std::int64_t id = 0;
   bool spinning = false;  // looking for work with a P; counted in schedt::nmspinning
   bool plain = false;
-  int locks = 0;  // > 0: the thread is inside the runtime in a way that forbids defer, panic and parking
   std::uint32_t fastrand_state = 1;
   p* nextp = nullptr;      // handed over by startm before the wake-up
   p* oldp = nullptr;       // held before the blocking call

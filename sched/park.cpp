@@ -96,7 +96,6 @@ void gopark(void (*commit)(g* gp, void* arg), void* arg, wait_reason reason) {
     return;
   }
   GOFER_CHECK(on_goroutine(mp), "park on a system stack");
-  GOFER_CHECK(mp->locks == 0, "park while the runtime holds a lock");
   enter_sched(mp);
   g* next = next_local(mp);
   casgstatus(gp, gstatus::running, gstatus::waiting);

@@ -50,7 +50,7 @@ class [[nodiscard]] defer_list {
   defer_list(const defer_list&) = delete;
   defer_list& operator=(const defer_list&) = delete;
   ~defer_list() noexcept(false) {
-    if (head_ != nullptr) detail::run_defers(*this);
+    if (head_ != nullptr) detail::deferreturn(*this);
   }
 
   /// Defers f(args...): evaluated and stored now.
@@ -63,8 +63,7 @@ class [[nodiscard]] defer_list {
     constexpr bool fits = detail::ops_of<call_type>.size <= sizeof(inline_slot) &&
                           detail::ops_of<call_type>.align <= alignof(inline_slot);
     const bool inline_here = fits && inline_used_ < inline_records;
-    auto* d = inline_here ? reinterpret_cast<detail::_defer*>(&inline_[inline_used_]) : detail::newdefer(ops);
-    d->ops = ops;
+    auto* d = inline_here ? detail::deferprocStack(&inline_[inline_used_], ops) : detail::deferproc(ops);
     if constexpr (std::is_nothrow_constructible_v<call_type, G, A...>) {
       ::new (detail::closure_of(d)) call_type(std::forward<G>(f), std::forward<A>(args)...);
     } else {
@@ -85,7 +84,7 @@ class [[nodiscard]] defer_list {
   std::size_t size() const { return size_; }
 
  private:
-  friend void detail::run_defers(defer_list& list);
+  friend void detail::deferreturn(defer_list& list);
   friend struct detail::defer_list_runner;
   static constexpr unsigned inline_records = 4;
 

@@ -21,7 +21,7 @@ std::string text(const panic_value& p) { return p ? p.what() : "nil"; }
 
 bool nothing_left_behind() {
   const sched::g* gp = sched::getg();
-  return gp->_panic == nullptr && gp->vehicles == nullptr && gp->deferframes == nullptr;
+  return gp->_panic == nullptr && gp->vehicles == nullptr && gp->_defer == nullptr;
 }
 
 // Runs body(trail) on this plain thread and in a goroutine, each time expecting this trail.

@@ -17,7 +17,7 @@ struct boundary_tag {
 void landed();
 
 /// How many unwindings have begun on this goroutine. A defer compares it with its value when it was made: equal means
-/// that its scope ends normally (see runtime/deferreturn.cpp). A plain load: no call, and never a stale thread's
+/// that its scope ends normally (runtime/recovery.cpp, deferreturn). A plain load: no call, and never a stale thread's
 /// variable.
 inline std::uint64_t raises() {
 #if defined(__x86_64__)

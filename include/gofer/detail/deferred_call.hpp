@@ -141,13 +141,21 @@ static_assert(sizeof(_defer) == 16);
 
 inline constexpr std::size_t inline_record_size = 64;
 
-/// A record for such a closure: from the P's pool, from the heap if it is larger than the pool's. Throws
-/// std::bad_alloc.
-_defer* newdefer(const defer_ops* ops);
+/// A record for such a closure, which its caller makes and links: from the P's pool, from the heap if it is larger than
+/// the pool's. Throws std::bad_alloc. Fatal on a system stack.
+_defer* deferproc(const defer_ops* ops);
+/// The same in memory of the caller's, inline_record_size bytes.
+inline _defer* deferprocStack(void* record, const defer_ops* ops) {
+  auto* d = static_cast<_defer*>(record);
+  d->ops = ops;
+  return d;
+}
 void freedefer(_defer* d) noexcept;
 
 [[noreturn]] void push_while_running();
-void run_defers(defer_list& list);
+
+/// Runs what a list holds, youngest first: its scope ends.
+void deferreturn(defer_list& list);
 
 struct defer_list_runner;
 

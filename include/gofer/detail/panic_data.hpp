@@ -45,18 +45,46 @@ class panic_box {
   virtual bool is_runtime_error() const { return false; }
 };
 
+/// Return addresses, innermost first. Most stacks fit without an allocation.
+class call_stack {
+ public:
+  void assign(void* const* first, void* const* last) {
+    size_ = static_cast<std::size_t>(last - first);
+    if (size_ <= few) {
+      for (std::size_t i = 0; i < size_; i++) few_[i] = first[i];
+    } else {
+      many_.assign(first, last);
+    }
+  }
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+  void* const* data() const { return size_ <= few ? few_ : many_.data(); }
+
+ private:
+  static constexpr std::size_t few = 24;
+  std::size_t size_ = 0;
+  void* few_[few];
+  std::vector<void*> many_;
+};
+
 struct panic_data {
+  panic_data() = default;
+  explicit panic_data(panic_box* value) : box(value) {}
+  panic_data(const panic_data&) = delete;
+  panic_data& operator=(const panic_data&) = delete;
+  virtual ~panic_data() = default;
+
   std::atomic<unsigned> refs{1};
-  std::unique_ptr<panic_box> box;  // null for an exception
+  panic_box* const box = nullptr;  // in the same object (panic_data_of); null for an exception
   std::exception_ptr exception;
   std::string exception_text;  // its what(), or its type
   int sig = 0;                 // of the fault that raised it, 0 for none
   int sig_code = 0;
   const void* sig_addr = nullptr;
   const void* sig_pc = nullptr;
-  std::vector<void*> pcs;  // where it began: return addresses, innermost first
+  call_stack pcs;  // where it began
 
-  std::string text() const { return box ? box->text() : exception_text; }
+  std::string text() const { return box != nullptr ? box->text() : exception_text; }
 };
 
 /// Counted reference to a panic_data.
@@ -153,6 +181,12 @@ class panic_box_of final : public panic_box {
   T value_;
 };
 
+template <class T>
+struct panic_data_of final : panic_data {
+  explicit panic_data_of(T&& v) : panic_data(&value), value(std::move(v)) {}
+  panic_box_of<T> value;
+};
+
 [[noreturn]] void panic_nil();
 
 /// Not inlined, and a plain pointer, one reference to the data: so the frames between panic() and the unwinder have
@@ -162,14 +196,12 @@ __attribute__((noinline)) panic_data* new_panic_data(T&& value) {
   if constexpr (has_what<std::decay_t<T>> && std::is_constructible_v<bool, const std::decay_t<T>&>) {
     if (!static_cast<bool>(value)) panic_nil();  // a nil error is Go's nil interface
   }
-  auto data = std::make_unique<panic_data>();
-  data->box = std::make_unique<panic_box_of<std::decay_t<T>>>(std::move(value));
-  return data.release();
+  return new panic_data_of<std::decay_t<T>>(std::move(value));
 }
 
 template <class T>
 void* panic_as(panic_data& data) {
-  if (data.box) {
+  if (data.box != nullptr) {
     if (data.box->type() == typeid(T)) return data.box->get();
     if constexpr (std::is_class_v<T>) {
       try {

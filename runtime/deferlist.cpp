@@ -1,0 +1,54 @@
+// What happens to a defer_list when its scope ends.
+#include <cstddef>
+#include <gofer/defer.hpp>
+
+#include "runtime/panic.hpp"
+
+namespace gofer::detail {
+
+void push_while_running() { runtime::fatal("defer_list: push while the list runs"); }
+
+/// What deferreturn may see of a defer_list.
+struct defer_list_runner {
+  defer_list& list;
+  bool armed = true;
+
+  // A deferred call panicked: the others run during that unwinding, as those of outer scopes will.
+  ~defer_list_runner() noexcept(false) {
+    while (armed && list.head_ != nullptr) run_youngest();
+  }
+
+  void run_youngest() {
+    _defer* d = list.head_;
+    list.head_ = d->link;
+    list.size_--;
+    struct destroyer {
+      _defer* d;
+      bool in_object;
+      ~destroyer() {
+        d->ops->destroy(closure_of(d));
+        if (!in_object) freedefer(d);
+      }
+    } const over{d, is_inline(d)};
+    if (raises() == list.raises_) [[likely]] {
+      d->ops->run(closure_of(d));
+    } else {
+      deferreturn(list.raises_, d->ops->thunk, closure_of(d));
+    }
+  }
+
+  bool is_inline(const _defer* d) const {
+    const auto* at = reinterpret_cast<const std::byte*>(d);
+    const auto* first = reinterpret_cast<const std::byte*>(list.inline_);
+    return at >= first && at < first + sizeof list.inline_;
+  }
+};
+
+void deferreturn(defer_list& list) {
+  list.running_ = true;
+  defer_list_runner runner{list};
+  while (list.head_ != nullptr) runner.run_youngest();
+  runner.armed = false;
+}
+
+}  // namespace gofer::detail
