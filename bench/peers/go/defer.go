@@ -1,5 +1,5 @@
-// Deferred calls, panics and Goexit: the work of bench/macro/defer_bench.cpp, whose functions are in
-// bench/common/defer_subjects.hpp.
+// Deferred calls, panics and Goexit: the work of bench/defer/defer_bench.cpp, whose functions are in
+// bench/defer/subjects.hpp.
 package main
 
 import (
@@ -137,6 +137,11 @@ func deferred(percent int) {
 			listDefer(10)
 		}
 	})
+	measure("defer_loop100_each", of(200_000), 100, func(n int) {
+		for i := 0; i < n; i++ {
+			listDefer(100)
+		}
+	})
 	measure("recover_no_panic", of(50_000_000), 1, func(n int) {
 		for i := 0; i < n; i++ {
 			recoverWithoutPanic()
@@ -145,7 +150,7 @@ func deferred(percent int) {
 	for _, depth := range []int{1, 10, 100} {
 		depth := depth
 		d := strconv.Itoa(depth)
-		n := of(400_000 / (depth + 3))
+		n := of(2_000_000 / (depth + 3))
 		measure("panic_recover_d"+d, n, 1, each(func() { recovering(depth, deepPanic) }))
 		measure("panic_recover_defers_d"+d, n, 1, each(func() { recovering(depth, deepPanicDefers) }))
 	}

@@ -28,7 +28,7 @@ var benchmarks = []struct {
 	{"skynet", 1_000_000, skynetRoot},
 	{"sleep", 100_000, sleepers},
 	{"mem", 1_000_000, parked},
-	{"defer", 100, deferred}, // n: percent, as bench/macro/defer_bench.cpp
+	{"defer", 100, deferred}, // n: percent, as bench/defer/defer_bench.cpp
 }
 
 func main() {

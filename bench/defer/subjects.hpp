@@ -2,13 +2,22 @@
 // would measure what it found out about them. Each does the same thing, count(), the way its name says.
 #pragma once
 
+#include <boost/scope_exit.hpp>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <gofer/defer.hpp>
 #include <gofer/panic.hpp>
 #include <gofer/runtime.hpp>
 #include <stdexcept>
 #include <utility>
+
+#if __has_include(<boost/scope/scope_exit.hpp>)  // Boost 1.85
+#include <boost/scope/scope_exit.hpp>
+#define BENCH_BOOST_SCOPE 1
+#else
+#define BENCH_BOOST_SCOPE 0
+#endif
 
 // noipa: without it GCC sees that a callee cannot throw and drops the very landing pads whose price is asked for.
 #if defined(__clang__)
@@ -100,6 +109,30 @@ class guard {
  private:
   F f_;
 };
+
+BENCH_OPAQUE void raii_guard() {
+  const guard g([] { count(); });
+}
+
+BENCH_OPAQUE void function_guard() {
+  const guard<std::function<void()>> g([] { count(); });
+}
+
+/// Three words of captures no longer fit into std::function: it allocates.
+BENCH_OPAQUE void function_guard_heap(std::int64_t a, std::int64_t b, std::int64_t c) {
+  const guard<std::function<void()>> g([a, b, c] { counter += a + b + c; });
+}
+
+BENCH_OPAQUE void boost_scope_exit(){BOOST_SCOPE_EXIT(void){count();
+}  // namespace bench
+BOOST_SCOPE_EXIT_END
+}
+
+#if BENCH_BOOST_SCOPE
+BENCH_OPAQUE void boost_scope_guard() {
+  const boost::scope::scope_exit g([] { count(); });
+}
+#endif
 
 BENCH_OPAQUE void deep_throw(int depth) {
   if (depth == 1) throw std::runtime_error("x");

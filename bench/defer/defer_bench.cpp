@@ -1,5 +1,5 @@
-// Deferred calls, panics and goexit, line for line what bench/peers/go/defer.go measures: PROGRAM defer WORKERS
-// [PERCENT]. micro/defer_bench.cpp compares them with what else C++ has.
+// Deferred calls, panics and goexit, line for line what bench/peers/go/defer.go measures, and between them what else
+// C++ has for the purpose: PROGRAM defer WORKERS [PERCENT].
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -7,8 +7,8 @@
 #include <gofer/runtime.hpp>
 #include <string>
 
-#include "common/defer_subjects.hpp"
 #include "common/harness.hpp"
+#include "defer/subjects.hpp"
 
 namespace {
 
@@ -26,17 +26,27 @@ void measure(const std::string& name, std::int64_t n, int per, F body) {
 
 void measure_all() {
   measure("call_direct", 100'000'000, 1, [] { bench::direct_call(); });
+  measure("guard_raii", 100'000'000, 1, [] { bench::raii_guard(); });
+  measure("guard_scope_exit", 100'000'000, 1, [] { bench::boost_scope_exit(); });
+#if BENCH_BOOST_SCOPE
+  measure("guard_boost_scope", 100'000'000, 1, [] { bench::boost_scope_guard(); });
+#endif
+  measure("guard_function", 50'000'000, 1, [] { bench::function_guard(); });
+  measure("guard_function_heap", 20'000'000, 1, [] { bench::function_guard_heap(1, 2, 3); });
   measure("defer_open1", 100'000'000, 1, [] { bench::open_defer(); });
   measure("defer_open3_each", 30'000'000, 3, [] { bench::open_defer_3(); });
   measure("defer_closure", 100'000'000, 1, [] { bench::counter += bench::closure_defer(1); });
   measure("defer_loop1", 20'000'000, 1, [] { bench::list_defer(1); });
   measure("defer_loop10_each", 2'000'000, 10, [] { bench::list_defer(10); });
+  measure("defer_loop100_each", 200'000, 100, [] { bench::list_defer(100); });
   measure("recover_no_panic", 50'000'000, 1, [] { bench::recover_without_panic(); });
   for (const int depth : {1, 10, 100}) {
     const std::string d = std::to_string(depth);
-    const std::int64_t n = 400'000 / (depth + 3);
+    const std::int64_t n = 2'000'000 / (depth + 3);
     measure("panic_recover_d" + d, n, 1, [depth] { bench::recovering(depth, bench::deep_panic); });
+    measure("throw_catch_d" + d, n / 4, 1, [depth] { bench::catching(depth, bench::deep_throw); });
     measure("panic_recover_defers_d" + d, n, 1, [depth] { bench::recovering(depth, bench::deep_panic_defers); });
+    measure("throw_catch_guards_d" + d, n / 4, 1, [depth] { bench::catching(depth, bench::deep_throw_guards); });
   }
 
   const auto done = gofer::make_chan<std::int64_t>();
