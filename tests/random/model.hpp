@@ -13,6 +13,12 @@ struct expectation {
   std::string dies_of;   // without the deferred recover around it: the lines of the report; empty when it lives
 };
 
+/// Whether what happened is what was expected. Parts of an expectation between \1 and \2 may be missing.
+bool matches(const std::string& expected, const std::string& happened);
+
+/// For people to read.
+std::string readable(const std::string& expected);
+
 /// outermost: the program runs in a func whose deferred function recovers everything and notes the chain of panics. If
 /// not, it may die.
 expectation expect(const program& p, bool outermost = true);
