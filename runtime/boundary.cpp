@@ -92,9 +92,9 @@ void becomes_panic(const std::type_info& thrown, void* object) {
   const bool foreign = thrown == typeid(abi::__foreign_exception);
   // The exception itself is counted already, unless it is foreign.
   const unsigned others = foreign ? e->uncaught_exceptions : e->uncaught_exceptions - 1;
-  forget_swallowed(gp, others);
+  forget_swallowed(gp);
   rethrown_exception* before = gp->rethrown;
-  const bool again = before != nullptr && before->object == object;
+  const bool again = !thrown.__is_pointer_p() && is_rethrown(before, object);
 
   auto* v = new vehicle;
   v->gp = gp;

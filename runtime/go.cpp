@@ -42,7 +42,7 @@ void wait_for_panics() {
 void goroutine_main(sched::g* gp) {
   const ending how = call_entry(gp);
   // A catch (...) at the very end may have swallowed what the lists still hold.
-  forget_swallowed(gp, 0);
+  forget_swallowed(gp);
   forget_rethrown(gp);
   if (gp->goid != 1) return;
   if (how == ending::goexited) {

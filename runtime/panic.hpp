@@ -87,9 +87,9 @@ _panic* riding(sched::g* gp, const vehicle* v);
 /// The innermost vehicle in flight, after forgetting those that a catch (...) swallowed; nullptr: none.
 vehicle* in_flight(sched::g* gp);
 
-/// Exceptions in flight below `others` uncaught ones that a catch (...) has swallowed since: a swallowed panic counts
-/// as recovered, a swallowed Goexit is fatal.
-void forget_swallowed(sched::g* gp, unsigned others);
+/// Retires the panics that a catch (...) has swallowed since: they count as recovered; a swallowed Goexit is fatal.
+void forget_swallowed(sched::g* gp);
+inline void forget_swallowed(sched::g* gp, unsigned) { forget_swallowed(gp); }
 
 /// An exception that a boundary passed on: should the next boundary catch it too, the place of its throw is known
 /// already.
@@ -99,6 +99,9 @@ struct rethrown_exception {
   _panic* aborted = nullptr;  // panics that the exception had aborted, newest first
 };
 void forget_rethrown(sched::g* gp);
+/// Marks r's exception as the one that r is about; whether that is `object`, and not another at its address.
+void mark_rethrown(rethrown_exception* r);
+bool is_rethrown(const rethrown_exception* r, const void* object);
 
 /// A record of the P's pool (recordpool.hpp).
 _panic* newpanic();

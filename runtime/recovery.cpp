@@ -33,14 +33,25 @@ struct cxa_exception {
   _Unwind_Exception unwind_header;
 };
 
-// Whether somebody's handler for v is still being executed.
-bool in_handler(const vehicle* v) {
-  if (!v->forced) return false;
-  const cxa_exception* mine = static_cast<const cxa_exception*>(v->exception) - 1;
+cxa_exception* header_of(const void* object) { return static_cast<cxa_exception*>(const_cast<void*>(object)) - 1; }
+
+enum class whereabouts {
+  flying,   // unwinding, or about to
+  handled,  // somebody's handler for it is being executed
+  over,     // a handler for it has ended
+};
+
+// Only a vehicle that flies by force can meet a handler. The count in its header, as libstdc++ leaves it: 0 before the
+// first handler, negative while `throw;` leads out of one, positive in a handler and after its end, when it is off the
+// list of caught exceptions.
+whereabouts where(const vehicle* v) {
+  if (!v->forced) return whereabouts::flying;
+  const cxa_exception* mine = header_of(v->exception);
+  if (mine->handler_count <= 0) return whereabouts::flying;
   for (auto* c = static_cast<const cxa_exception*>(eh()->caught_exceptions); c != nullptr; c = c->next_caught) {
-    if (c == mine) return true;
+    if (c == mine) return whereabouts::handled;
   }
-  return false;
+  return whereabouts::over;
 }
 
 struct land_request {
@@ -67,11 +78,22 @@ void recovery(sched::g* gp, void* arg) {
   } else if (!is_exception || goexit_below) {
     request->decision = landing::set_out_again;
   } else {
-    request->decision = v->data.get() == p->data.get() ? landing::rethrow : landing::throw_exception;
+    request->decision = !v->forced && v->data.get() == p->data.get() ? landing::rethrow : landing::throw_exception;
   }
 }
 
 }  // namespace
+
+// Nobody holds the exception, and when it is gone the next one thrown may lie where it lay. The mark is in a field of
+// the header that every throw sets anew, and that nobody reads since C++17. Relaxed: goroutines may throw on one
+// exception at once, and the last mark counts; the exception itself orders nothing here.
+void mark_rethrown(rethrown_exception* r) {
+  __atomic_store_n(&header_of(r->object)->unexpected_handler, static_cast<void*>(r), __ATOMIC_RELAXED);
+}
+bool is_rethrown(const rethrown_exception* r, const void* object) {
+  return r != nullptr && r->object == object &&
+         __atomic_load_n(&header_of(object)->unexpected_handler, __ATOMIC_RELAXED) == r;
+}
 
 _panic* riding(sched::g* gp, const vehicle* v) {
   _panic* p = gp->_panic;
@@ -126,34 +148,32 @@ void swallowed(sched::g* gp, vehicle* v) {
 
 }  // namespace
 
-void forget_swallowed(sched::g* gp, unsigned others) {
-  while (vehicle* v = gp->vehicles) {
-    if (v->foreign || v->depth <= others || in_handler(v)) return;
-    swallowed(gp, v);
+void forget_swallowed(sched::g* gp) {
+  for (vehicle* v = gp->vehicles; v != nullptr;) {
+    vehicle* const next = v->link;
+    if (where(v) == whereabouts::over) swallowed(gp, v);
+    v = next;
   }
 }
 
 vehicle* in_flight(sched::g* gp) {
   if (gp->vehicles == nullptr) return nullptr;
-  const unsigned uncaught = eh()->uncaught_exceptions;
-  forget_swallowed(gp, uncaught);
+  forget_swallowed(gp);
   for (vehicle* v = gp->vehicles; v != nullptr; v = v->link) {
-    if (v->foreign || (v->depth <= uncaught && !in_handler(v))) return v;
+    if (where(v) == whereabouts::flying) return v;
   }
   return nullptr;
 }
 
 vehicle* landed_vehicle(sched::g* gp) {
-  // The handler's beginning has counted it down.
+  forget_swallowed(gp);
+  // The handler's beginning has made the newest of the caught exceptions of it, and counted it down.
+  const auto* newest = static_cast<const cxa_exception*>(eh()->caught_exceptions);
   const unsigned depth = eh()->uncaught_exceptions + 1;
-  while (vehicle* v = gp->vehicles) {
-    if (v->foreign || v->depth <= depth) break;
-    swallowed(gp, v);
+  for (vehicle* v = gp->vehicles; v != nullptr; v = v->link) {
+    if (v->forced ? header_of(v->exception) == newest : v->foreign || v->depth == depth) return v;
   }
-  vehicle* v = gp->vehicles;
-  if (v == nullptr || (!v->foreign && v->depth != depth)) return nullptr;
-  if (v->forced && !in_handler(v)) return nullptr;
-  return v;
+  return nullptr;
 }
 
 landing land(sched::g* gp) {
@@ -161,7 +181,7 @@ landing land(sched::g* gp) {
   if (request.v == nullptr) return landing::rethrow;
   sched::mcall(recovery, &request);
   // A handler that this unwinding left on its way may have held an older one.
-  if (request.decision == landing::resume) forget_swallowed(gp, eh()->uncaught_exceptions);
+  if (request.decision == landing::resume) forget_swallowed(gp);
   return request.decision;
 }
 
@@ -181,6 +201,7 @@ std::exception_ptr release_exception(sched::g* gp, vehicle* v) {
   std::exception_ptr e = p->data->exception;
   forget_rethrown(gp);
   gp->rethrown = new rethrown_exception{thrown_object(e), p->data->pcs, nullptr};
+  mark_rethrown(gp->rethrown);
   pop_panic(gp);
   // Those that it had aborted: for the report, should nobody outside catch it.
   for (_panic** last = &gp->rethrown->aborted; gp->_panic != nullptr && gp->_panic->on == v; last = &(*last)->link) {
@@ -268,6 +289,8 @@ void deferreturn(std::uint64_t raises_when_made, void (*call)(void* self), void*
   }
   gp->_defer = frame.link;
   if (!unwinding) return;
+  // A panic that a catch (...) in the call has swallowed would hide what rides on v.
+  runtime::forget_swallowed(gp);
   const runtime::_panic* p = runtime::riding(gp, v);
   if (p != nullptr && p->recovered) runtime::drop_panics_on(gp, v);
 }
@@ -276,6 +299,7 @@ void deferred_recover() {
   sched::g* gp = sched::getg();
   const runtime::deferframe* frame = gp->_defer;
   if (frame == nullptr || frame->on == nullptr) return;
+  runtime::forget_swallowed(gp);
   runtime::_panic* p = runtime::riding(gp, frame->on);
   if (p != nullptr && !p->goexit) p->recovered = true;
 }
@@ -294,6 +318,7 @@ panic_value recover(void* caller, void*) {
   sched::g* gp = mp->curg;
   const runtime::deferframe* frame = gp->_defer;
   if (frame == nullptr || frame->on == nullptr) return {};
+  runtime::forget_swallowed(gp);
   runtime::_panic* p = runtime::riding(gp, frame->on);
   if (p == nullptr || p->goexit || p->recovered) return {};
   // `caller` is where recover's caller returns to. Directly called by the deferred function means: into the thunk.

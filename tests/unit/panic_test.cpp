@@ -462,6 +462,120 @@ TEST(Exception, FuncInsideACatchBlock) {
   });
 }
 
+// What tests/random found. Each is the program as it was shrunk.
+
+TEST(CatchAll, SwallowedAPanicInADeferredCallThatHadRecovered) {
+  // The swallowed panic, not retired yet, hid the recovered one: that was not recovered after all.
+  expect_trail("x on", [](trail& t) {
+    func([&] {
+      defer d{[&] {
+        t.add(text(recover()));
+        try {
+          panic("inner");
+        } catch (...) {
+        }
+      }};
+      panic("x");
+    });
+    t.add("on");
+  });
+}
+
+TEST(CatchAll, SwallowedAPanicInADeferredCallThatThenRecovers) {
+  // recover() was empty, for the same reason.
+  expect_trail("x on", [](trail& t) {
+    func([&] {
+      defer d{[&] {
+        try {
+          panic("inner");
+        } catch (...) {
+        }
+        t.add(text(recover()));
+      }};
+      panic("x");
+    });
+    t.add("on");
+  });
+}
+
+TEST(CatchAll, SwallowedOneInAHandlerThatThenRethrows) {
+  // The swallowed panic was taken for the one that landed: "a goroutine's thread was cancelled".
+  expect_trail("x on", [](trail& t) {
+    func([&] {
+      defer d{[&] { t.add(text(recover())); }};
+      try {
+        panic("x");
+      } catch (...) {
+        try {
+          defer e{[] { panic("inner"); }};
+        } catch (...) {
+        }
+        throw;
+      }
+    });
+    t.add("on");
+  });
+}
+
+TEST(CatchAll, LeftByAPanicHasSwallowedItsOwn) {
+  // It stayed in the chain, and a report named it.
+  expect_trail("1 y on", [](trail& t) {
+    func([&] {
+      defer d{[&] {
+        int n = 0;
+        for (const auto* p = sched::getg()->_panic; p != nullptr; p = p->link) n++;
+        t.add(std::to_string(n));
+        t.add(text(recover()));
+      }};
+      try {
+        panic("x");
+      } catch (...) {
+        panic("y");
+      }
+    });
+    t.add("on");
+  });
+}
+
+TEST(Exception, PanickedWithAgainLeavesAFuncAsException) {
+  // It did from a deferred call that its own unwinding ran, and did not from anywhere else.
+  expect_trail("caught:x", [](trail& t) {
+    panic_value kept;
+    func([&] {
+      defer d{[&] { kept = recover(); }};
+      throw std::runtime_error("x");
+    });
+    try {
+      func([&] { panic(kept); });
+    } catch (const std::runtime_error& e) {
+      t.add(std::string("caught:") + e.what());
+    }
+  });
+}
+
+TEST(Exception, AtTheAddressOfOneThatABoundaryPassedOn) {
+  // The new one was taken for the old: a report showed the panic that the old one had replaced, and the old one's
+  // stack.
+  expect_trail("1 new", [](trail& t) {
+    func([&] {
+      defer last{[&] {
+        int n = 0;
+        for (const auto* p = sched::getg()->_panic; p != nullptr; p = p->link) n++;
+        t.add(std::to_string(n));
+        t.add(text(recover()));
+      }};
+      try {
+        func([] {
+          defer d{[] { throw std::runtime_error("old"); }};
+          panic("older");
+        });
+      } catch (const std::runtime_error&) {
+      }
+      throw std::runtime_error("new");
+    });
+  });
+}
+
 TEST(Fault, NilDereferenceUnderADestructor) {
 #if defined(__clang__)
   GTEST_SKIP() << "Clang has no -fnon-call-exceptions: docs/building.md";
