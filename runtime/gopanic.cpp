@@ -73,9 +73,12 @@ __attribute__((noinline)) void note_callers(detail::panic_data& data) {
 _Unwind_Reason_Code gofer_unwind_stop(int, _Unwind_Action actions, _Unwind_Exception_Class, _Unwind_Exception*,
                                       _Unwind_Context*, void* arg) {
   using namespace gofer::runtime;
+  auto* v = static_cast<vehicle*>(arg);
+  // `throw;` comes this way. Deferred calls that were made in the handler are the unwinding's as well: it is newer than
+  // they are.
+  if (rethrown(v)) v->id = ++gofer::sched::tls()->raises;
   if ((actions & _UA_END_OF_STACK) == 0) return _URC_NO_REASON;
   // A plain thread's stack is at its end, and no func was in the way.
-  auto* v = static_cast<vehicle*>(arg);
   const _panic* p = riding(v->gp, v);
   if (p == nullptr) fatal("recover on a thread that has no gofer::func to return to");
   if (p->goexit) fatal("goexit on a thread that is no goroutine");
@@ -159,7 +162,7 @@ void goexit() {
   if (mp->plain) runtime::fatal("goexit on a thread that is no goroutine");
   runtime::check_may_panic(mp);
   sched::g* gp = mp->curg;
-  runtime::forget_swallowed(gp, mp->eh->uncaught_exceptions);
+  runtime::forget_swallowed(gp);
   runtime::_panic* p = runtime::newpanic();
   p->goexit = true;
   p->link = gp->_panic;
@@ -193,7 +196,7 @@ void gopanic(panic_data* data) {
   sched::m* mp = sched::getm();
   check_may_panic(mp);
   sched::g* gp = mp->curg;
-  forget_swallowed(gp, mp->eh->uncaught_exceptions);
+  forget_swallowed(gp);
   forget_rethrown(gp);
   if (data->pcs.empty()) note_callers(*data);
   _panic* p = newpanic();

@@ -89,7 +89,9 @@ vehicle* in_flight(sched::g* gp);
 
 /// Retires the panics that a catch (...) has swallowed since: they count as recovered; a swallowed Goexit is fatal.
 void forget_swallowed(sched::g* gp);
-inline void forget_swallowed(sched::g* gp, unsigned) { forget_swallowed(gp); }
+
+/// Whether v flies again, out of a handler that ended with `throw;`.
+bool rethrown(const vehicle* v);
 
 /// An exception that a boundary passed on: should the next boundary catch it too, the place of its throw is known
 /// already.

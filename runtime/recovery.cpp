@@ -54,6 +54,12 @@ whereabouts where(const vehicle* v) {
   return whereabouts::over;
 }
 
+}  // namespace
+
+bool rethrown(const vehicle* v) { return header_of(v->exception)->handler_count < 0; }
+
+namespace {
+
 struct land_request {
   vehicle* v;
   landing decision;

@@ -537,6 +537,34 @@ TEST(CatchAll, LeftByAPanicHasSwallowedItsOwn) {
   });
 }
 
+TEST(CatchAll, ThatRethrowsRunsTheHandlersDeferredCallsAsPanicking) {
+  // They ran as if their scope ended normally: recover() was empty, and a panic in one met "noexcept".
+  expect_trail("x on x y on", [](trail& t) {
+    func([&] {
+      try {
+        panic("x");
+      } catch (...) {
+        defer d{[&] { t.add(text(recover())); }};
+        throw;
+      }
+    });
+    t.add("on");
+    func([&] {
+      defer last{[&] { t.add(text(recover())); }};
+      try {
+        panic("x");
+      } catch (...) {
+        defer d{[&] {
+          t.add(text(recover()));
+          panic("y");
+        }};
+        throw;
+      }
+    });
+    t.add("on");
+  });
+}
+
 TEST(Exception, PanickedWithAgainLeavesAFuncAsException) {
   // It did from a deferred call that its own unwinding ran, and did not from anywhere else.
   expect_trail("caught:x", [](trail& t) {
