@@ -584,7 +584,7 @@ void check_nothing_left(run_state& r) {
   const sched::g* gp = sched::getg();
   if (gp->_panic != nullptr) r.note("PANIC-LEFT");
   if (gp->vehicles != nullptr) r.note("VEHICLE-LEFT");
-  if (gp->deferframes != nullptr) r.note("DEFERFRAME-LEFT");
+  if (gp->_defer != nullptr) r.note("DEFERFRAME-LEFT");
   if (std::uncaught_exceptions() != 0) r.note("UNCAUGHT-LEFT");
   if (std::current_exception() != nullptr) r.note("CAUGHT-LEFT");
 }
