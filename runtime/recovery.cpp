@@ -244,6 +244,8 @@ bool ride_on(sched::g* gp, vehicle* v) {
   _panic* p = gp->_panic;
   for (; p != nullptr && p->on == landed; p = p->link) p->on = v;
   if (p != nullptr && p->on == v) p->aborted = true;
+  // What a catch (...) that keeps it keeps.
+  if (v->forced && newest->data) v->data = newest->data;
   pop_vehicle(gp, landed);
   return true;
 }

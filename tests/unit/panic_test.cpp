@@ -435,6 +435,25 @@ TEST(CatchAll, MayKeepThePanicAndRethrowItLater) {
   });
 }
 
+TEST(CatchAll, KeepsTheNewestPanic) {
+  // It kept the one that the unwinding had set out with, though a deferred call had replaced that.
+  expect_trail("second", [](trail& t) {
+    std::exception_ptr e;
+    func([&] {
+      try {
+        defer d{[] { panic("second"); }};
+        panic("first");
+      } catch (...) {
+        e = std::current_exception();
+      }
+    });
+    func([&] {
+      defer d{[&] { t.add(text(recover())); }};
+      std::rethrow_exception(e);
+    });
+  });
+}
+
 TEST(CatchAll, PanicInAHandlerReplacesTheCaughtOne) {
   expect_trail("new", [](trail& t) {
     func([&] {
