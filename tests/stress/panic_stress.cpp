@@ -280,8 +280,7 @@ constexpr std::array work{simple,
 
 void nothing_left(const char* when) {
   const gofer::sched::g* gp = gofer::sched::getg();
-  check(gp->_panic == nullptr && gp->vehicles == nullptr && gp->deferframes == nullptr && gp->rethrown == nullptr,
-        when);
+  check(gp->_panic == nullptr && gp->vehicles == nullptr && gp->_defer == nullptr && gp->rethrown == nullptr, when);
   check(std::uncaught_exceptions() == 0 && std::current_exception() == nullptr, when);
 }
 
