@@ -354,7 +354,8 @@ int main(int argc, char** argv) {
   });
   // malloc counts what lies in its per-thread caches as in use, and those fill for millions of panics. With
   // GLIBC_TUNABLES=glibc.malloc.tcache_count=0 the figure stands still.
-  const std::size_t allowed = 128 * 1024;
+  const std::size_t allowed =
+      128 * 1024 + panics.load() / 16;  // the smallest leak, 32 bytes, shows at one panic in 500
   check(late < early + allowed, "the heap grows");
   std::printf(
       "seed %llu: %llu panics, %llu goexits, %llu migrations in %.1f s; heap %+ld bytes since the second round\n",
