@@ -21,6 +21,8 @@
 #include <typeinfo>
 #include <utility>
 
+#include "runtime/crashimage.hpp"
+#include "runtime/knobs.hpp"
 #include "runtime/panic.hpp"
 #include "sched/park.hpp"
 #include "sched/tls.hpp"
@@ -133,6 +135,8 @@ void becomes_panic(const std::type_info& thrown, void* object) {
     const int n = sched::callers(pcs, sched::max_traceback, 1);
     p->data->pcs.assign(pcs, pcs + n);
   }
+  if (get_traceback_level() == traceback_level::crash) [[unlikely]]
+    p->image = take_crash_image(gp);
   forget_rethrown(gp);
   gp->vehicles = v;
   gp->_panic = p;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <new>
 
+#include "runtime/crashimage.hpp"
 #include "runtime/hooks.hpp"
 #include "runtime/panic.hpp"
 #include "sched/fatal.hpp"
@@ -108,6 +109,7 @@ _panic* newpanic() {
 }
 
 void freepanic(_panic* p) noexcept {
+  if (p->image != nullptr) drop_crash_image(p->image);
   std::destroy_at(p);
   freerecord(p);
 }

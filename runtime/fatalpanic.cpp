@@ -9,6 +9,7 @@
 #include <exception>
 #include <gofer/panic.hpp>
 
+#include "runtime/crashimage.hpp"
 #include "runtime/hooks.hpp"
 #include "runtime/knobs.hpp"
 #include "runtime/panic.hpp"
@@ -101,6 +102,7 @@ void fatalpanic(sched::g* gp) {
     if (level != traceback_level::single) out += all_goroutines(gp);
   }
   sched::write_err(out.c_str());
+  if (level == traceback_level::crash && gp->_panic->image != nullptr) abort_on(gp->_panic->image);
   die();
 }
 

@@ -9,6 +9,8 @@
 #include <memory>
 #include <new>
 
+#include "runtime/crashimage.hpp"
+#include "runtime/knobs.hpp"
 #include "runtime/panic.hpp"
 #include "runtime/unwind/walk.hpp"
 #include "sched/config.hpp"
@@ -202,6 +204,8 @@ void gopanic(panic_data* data) {
   _panic* p = newpanic();
   p->data = detail::panic_ref(data);
   p->link = gp->_panic;
+  if (get_traceback_level() == traceback_level::crash) [[unlikely]]
+    p->image = take_crash_image(gp);
   gp->_panic = p;
   running_panic_defers.fetch_add(1, std::memory_order_relaxed);
   unwind(gp, p);

@@ -30,6 +30,8 @@
 
 namespace gofer::runtime {
 
+struct crash_image;
+
 struct vehicle {
   vehicle* link = nullptr;
   sched::g* gp = nullptr;
@@ -48,6 +50,7 @@ struct _panic {
   bool recovered = false;
   bool aborted = false;
   bool goexit = false;
+  crash_image* image = nullptr;  // with GOFER_TRACEBACK=crash
 };
 
 /// A deferred call that has been started after an unwinding had begun (deferreturn): what recover() looks at.

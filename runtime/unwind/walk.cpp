@@ -5,7 +5,6 @@
 #if defined(__x86_64__)
 #include <dlfcn.h>
 
-#include "runtime/unwind/row.hpp"
 #include "sched/fatal.hpp"
 
 // The walk replaces its own stack frame's callers: instrumentation that keeps a book of calls would lose count, and
@@ -22,11 +21,6 @@ extern "C" {
 [[gnu::visibility("hidden")]] void* gofer_system_unwind_resume = nullptr;
 
 [[gnu::visibility("hidden")]] void* gofer_find_system_unwind_resume();
-
-/// Continues the goroutine with those registers, rax and rdi the exception, rdx the selector. (walk_x86_64.S)
-[[gnu::visibility("hidden"), noreturn]] void gofer_unwind_install(const gofer::runtime::registers* r,
-                                                                  _Unwind_Exception* exception, std::int64_t selector,
-                                                                  const void* target);
 
 [[gnu::visibility("hidden"), noreturn]] void gofer_unwind_walk(_Unwind_Exception* exception,
                                                                gofer::runtime::registers* r);

@@ -16,6 +16,8 @@
 
 #include <unwind.h>
 
+#include "runtime/unwind/row.hpp"
+
 namespace gofer::runtime {
 
 /// Unwinds by force from the caller's frame: as _Unwind_ForcedUnwind(exception, stop, argument), but that stop is
@@ -43,5 +45,13 @@ extern "C" {
 #if defined(__x86_64__)
 /// _Unwind_Resume, under a name that is certainly ours.
 [[gnu::visibility("hidden"), noreturn]] void gofer_unwind_resume(_Unwind_Exception* exception);
+
+/// Continues the goroutine with those registers, rax and rdi the exception, rdx the selector. (walk_x86_64.S)
+[[gnu::visibility("hidden"), noreturn]] void gofer_unwind_install(const gofer::runtime::registers* r,
+                                                                  _Unwind_Exception* exception, std::int64_t selector,
+                                                                  const void* target);
+
+/// What the caller gets back when this returns.
+[[gnu::visibility("hidden")]] void gofer_registers_here(gofer::runtime::registers* r);
 #endif
 }

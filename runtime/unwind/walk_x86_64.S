@@ -49,6 +49,27 @@ _Unwind_Resume:
 	.size	gofer_unwind_resume, .-gofer_unwind_resume
 	.size	_Unwind_Resume, .-_Unwind_Resume
 
+// void gofer_registers_here(registers* rdi)
+	.globl	gofer_registers_here
+	.hidden	gofer_registers_here
+	.type	gofer_registers_here, @function
+	.p2align 4
+gofer_registers_here:
+	.cfi_startproc
+	movq	%rbx, (%rdi)
+	movq	%rbp, 8(%rdi)
+	movq	%r12, 16(%rdi)
+	movq	%r13, 24(%rdi)
+	movq	%r14, 32(%rdi)
+	movq	%r15, 40(%rdi)
+	leaq	8(%rsp), %rax
+	movq	%rax, 48(%rdi)
+	movq	(%rsp), %rax
+	movq	%rax, 56(%rdi)
+	ret
+	.cfi_endproc
+	.size	gofer_registers_here, .-gofer_registers_here
+
 // void gofer_unwind_install(const registers* rdi, _Unwind_Exception* rsi, long selector rdx, const void* target rcx).
 // rdi lies on the stack that is left: rsp comes last.
 	.globl	gofer_unwind_install

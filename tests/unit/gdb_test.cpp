@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <gofer/gofer.hpp>
+#include <stdexcept>
 #include <string>
 
 #include "sched/config.hpp"
@@ -49,6 +50,62 @@ std::string output_of(const std::string& command) {
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
+/// What gdb says of one test of this binary, which sees GOFER_DEBUGGED.
+std::string debug(const std::string& commands, const std::string& test) {
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+  return output_of("gdb -nx -batch -ex 'set pagination off' -ex 'set environment GOFER_DEBUGGED 1' " + commands +
+                   " --args " + self + " --gtest_filter=" + test);
+}
+
+struct noisy {
+  ~noisy() { std::puts("gone"); }
+};
+
+__attribute__((noinline)) void breaks(int depth) {
+  const noisy n;
+  if (depth > 0) breaks(depth - 1);
+  if (depth == 0) gofer::panic("it is broken");
+  asm volatile("");
+}
+
+__attribute__((noinline)) void throws(int depth) {
+  const noisy n;
+  if (depth > 0) throws(depth - 1);
+  if (depth == 0) throw std::runtime_error("it is broken");
+  asm volatile("");
+}
+
+// GOFER_TRACEBACK=crash: where the process aborts, the stack is that of the panic, which had been unwound before.
+TEST(Crash, AbortsOnThePanicsOwnStack) {
+  if (std::getenv("GOFER_DEBUGGED") != nullptr) {
+    gofer::run({.traceback = "crash"}, [] {
+      gofer::go([] { std::getenv("GOFER_THROWS") != nullptr ? throws(3) : breaks(3); });
+      gofer::sleep(std::chrono::seconds(10));
+    });
+    return;
+  }
+  if (GOFER_TSAN || GOFER_ASAN) GTEST_SKIP() << "the sanitizers do not run under a debugger";
+#if !defined(__x86_64__)
+  GTEST_SKIP() << "written for x86-64";
+#endif
+  if (std::system("gdb --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "gdb is not installed";
+  for (const std::string function : {"breaks", "throws"}) {
+    std::string commands = "-ex 'handle SIGABRT stop nopass' -ex run -ex 'echo STOPPED\\n' -ex bt -ex kill";
+    if (function == "throws") commands.insert(0, "-ex 'set environment GOFER_THROWS 1' ");
+    const std::string out = debug(commands, "Crash.AbortsOnThePanicsOwnStack");
+    if (has(out, "Operation not permitted")) GTEST_SKIP() << "debugging is not permitted here";
+    EXPECT_TRUE(has(out, "panic: it is broken")) << out;
+    EXPECT_TRUE(has(out, "gone\ngone\ngone\ngone\n")) << out;
+    std::size_t at = out.find("STOPPED");
+    ASSERT_NE(at, std::string::npos) << out;
+    for (int frame = 0; frame <= 3; frame++) {
+      at = out.find("gdb_test::" + function + " (", at + 1);
+      ASSERT_NE(at, std::string::npos) << out;
+    }
+    EXPECT_TRUE(has(out.substr(at), "gofer_stack_base")) << out;
+  }
+}
+
 TEST(GdbScript, ShowsGoroutines) {
   if (std::getenv("GOFER_DEBUGGED") != nullptr) return be_debugged();
   if (GOFER_TSAN || GOFER_ASAN) GTEST_SKIP() << "the sanitizers do not run under a debugger";
@@ -56,12 +113,11 @@ TEST(GdbScript, ShowsGoroutines) {
   const std::string script =
       std::filesystem::absolute(std::filesystem::path(__FILE__).parent_path() / "../../runtime/gofer-gdb.py");
   if (!std::filesystem::exists(script)) GTEST_SKIP() << "the source tree is not where it was compiled: " << script;
-  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
-  const std::string out = output_of("gdb -nx -batch -ex 'set pagination off' -ex 'source " + script +
-                                    "' -ex 'set environment GOFER_DEBUGGED 1' -ex 'break gofer_gdb_test_stop' -ex run "
+  const std::string out = debug("-ex 'source " + script +
+                                    "' -ex 'break gofer_gdb_test_stop' -ex run "
                                     "-ex 'info goroutines' -ex 'goroutine 2 bt' -ex 'echo THE END\\n'"
-                                    " -ex 'goroutine 1 bt' -ex 'goroutine 99' -ex kill --args " +
-                                    self + " --gtest_filter=GdbScript.ShowsGoroutines");
+                                    " -ex 'goroutine 1 bt' -ex 'goroutine 99' -ex kill",
+                                "GdbScript.ShowsGoroutines");
   if (has(out, "Operation not permitted")) GTEST_SKIP() << "debugging is not permitted here";
   EXPECT_TRUE(has(out, "goroutine 1 [running]\n")) << out;
   EXPECT_TRUE(has(out, "goroutine 2 [chan receive] \"reader\" created at ")) << out;
