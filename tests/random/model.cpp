@@ -374,18 +374,28 @@ class model {
 
 }  // namespace
 
-bool matches(const std::string& expected, const std::string& happened) {
-  std::size_t h = 0;
-  for (std::size_t e = 0; e < expected.size(); e++) {
+namespace {
+
+bool matches_from(const std::string& expected, std::size_t e, const std::string& happened, std::size_t h) {
+  for (; e < expected.size(); e++) {
     if (expected[e] == '\2') continue;
     if (expected[e] == '\1') {
       const std::size_t end = expected.find('\2', e);
-      if (happened.compare(h, end - e - 1, expected, e + 1, end - e - 1) != 0) e = end;
+      const bool there = happened.compare(h, end - e - 1, expected, e + 1, end - e - 1) == 0;
+      // What follows may read the same: either may be the one that is missing.
+      if (there && matches_from(expected, end, happened, h + end - e - 1)) return true;
+      e = end;
       continue;
     }
     if (h >= happened.size() || happened[h++] != expected[e]) return false;
   }
   return h == happened.size();
+}
+
+}  // namespace
+
+bool matches(const std::string& expected, const std::string& happened) {
+  return matches_from(expected, 0, happened, 0);
 }
 
 std::string readable(const std::string& expected) {
