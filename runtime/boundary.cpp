@@ -87,6 +87,24 @@ void describe(detail::panic_data& data, const std::type_info& thrown, void* obje
   }
 }
 
+// std::rethrow_exception of a Goexit, in the handler that caught it: it goes on, on v.
+void goexit_again(sched::g* gp, vehicle* v, vehicle* old) {
+  gp->vehicles = v;
+  for (_panic* p = gp->_panic; p != nullptr; p = p->link) {
+    if (p->on == old) p->on = v;
+  }
+  if (riding(gp, v) != nullptr) {
+    pop_vehicle(gp, old);
+    return;
+  }
+  // Kept by another goroutine: it is this one's Goexit now.
+  _panic* p = newpanic();
+  p->goexit = true;
+  p->on = v;
+  p->link = gp->_panic;
+  gp->_panic = p;
+}
+
 // An exception that nobody inside the boundary catches.
 void becomes_panic(const std::type_info& thrown, void* object) {
   sched::g* gp = sched::getg();
@@ -105,6 +123,10 @@ void becomes_panic(const std::type_info& thrown, void* object) {
   v->id = ++sched::tls()->raises;
   v->link = gp->vehicles;
 
+  if (thrown == vehicle_type() && !vehicle_of_exception(object)->data) {
+    goexit_again(gp, v, vehicle_of_exception(object));
+    return;
+  }
   _panic* p = newpanic();
   p->on = v;
   p->link = gp->_panic;

@@ -85,6 +85,26 @@ TEST(Goexit, PassesTypedAndRethrowingHandlers) {
             "all");
 }
 
+TEST(Goexit, RethrownThroughAnExceptionPointer) {
+  EXPECT_EQ(ends([](trail& t) {
+              defer outer{[&] { t.add(recover() ? "WRONG" : "outer"); }};
+              func([&] {
+                defer inner{[&] { t.add(recover() ? "WRONG" : "inner"); }};
+                func([&] {
+                  try {
+                    goexit();
+                  } catch (...) {
+                    t.add("caught");
+                    std::rethrow_exception(std::current_exception());
+                  }
+                });
+                t.add("WRONG");
+              });
+              t.add("WRONG");
+            }),
+            "caught inner outer");
+}
+
 TEST(Goexit, MayBlockInItsDeferredCalls) {
   EXPECT_EQ(ends([](trail& t) {
               defer d{[&] {
