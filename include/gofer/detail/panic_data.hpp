@@ -119,13 +119,18 @@ class panic_ref {
 std::string panic_stack(const panic_data& data);
 
 // Texts of values, as Go's printpanicval prints them.
+/// A type's name as Go would write it: main.T for one outside all namespaces, *T, []T, func(), int64.
 std::string text_of_type(const std::type_info& type);
+/// That of the value's type.
+std::string type_text(const panic_data& data);
 std::string text_of(bool value);
 std::string text_of(long long value);
 std::string text_of(unsigned long long value);
 std::string text_of(double value);
 std::string text_of_pointer(const std::type_info& type, const void* value);
 std::string text_of_other(const std::type_info& type, const void* address);
+/// For a type that is another one by a new name (Go's `type T int`): main.T(5).
+std::string text_of_named(const std::type_info& type, const std::string& value);
 
 template <class T>
 concept has_what = requires(const T& v) {
@@ -134,6 +139,16 @@ concept has_what = requires(const T& v) {
 template <class T>
 concept streamable = requires(std::ostream& os, const T& v) {
   os << v;
+};
+// Found by argument-dependent lookup alone: an operator<< of the type's own, and not that of int or bool, to which an
+// enumeration or a captureless lambda converts.
+template <class T>
+concept streams_itself = requires(std::ostream& os, const T& v) {
+  operator<<(os, v);
+};
+template <class T>
+concept function_object = requires {
+  &T::operator();
 };
 
 template <class T>
@@ -147,6 +162,10 @@ std::string panic_text(const T& v) {
     return v.what();
   } else if constexpr (std::is_same_v<T, bool>) {
     return text_of(v);
+  } else if constexpr (std::is_enum_v<T> && !streams_itself<T>) {
+    return text_of_named(typeid(T), panic_text(static_cast<std::underlying_type_t<T>>(v)));
+  } else if constexpr (std::is_base_of_v<std::string, T> && !std::is_same_v<T, std::string>) {
+    return text_of_named(typeid(T), '"' + std::string(v) + '"');
   } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
     return std::string(std::string_view(v));
   } else if constexpr (std::is_floating_point_v<T>) {
@@ -159,7 +178,7 @@ std::string panic_text(const T& v) {
     return text_of(static_cast<unsigned long long>(v));
   } else if constexpr (std::is_pointer_v<T>) {
     return text_of_pointer(typeid(T), reinterpret_cast<const void*>(v));
-  } else if constexpr (streamable<T>) {
+  } else if constexpr (streamable<T> && (streams_itself<T> || !function_object<T>)) {
     std::ostringstream os;
     os << v;
     return std::move(os).str();
