@@ -4,9 +4,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <gofer/defer.hpp>
 #include <gofer/panic.hpp>
 
 #include "runtime/crashimage.hpp"
@@ -56,11 +58,41 @@ void append_running(std::string& out, const sched::g* gp, void* const* pcs, int 
   append_created_by(out, gp);
 }
 
+// Whose panic values are being asked for their texts; for on_terminate, because std::exception's what() is noexcept.
+std::atomic<const sched::g*> printing{nullptr};
+
+[[noreturn]] void panicked_while_printing(const detail::panic_data& inside) {
+  const bool string = inside.box && inside.box->type() == typeid(std::string);
+  const std::string why = string ? inside.box->text() : "type " + detail::type_text(inside);
+  fatal(("panic while printing panic value: " + why).c_str());
+}
+
+// A what() or operator<< that panics ends the process there and then: the report that would follow is about the very
+// value that cannot be printed, and would ask it again.
+std::string text_to_print(const detail::panic_data& data) {
+  return func([&](std::string& text) {
+    defer d{[] {
+      if (const panic_value inside = recover()) panicked_while_printing(*inside.data());
+    }};
+    text = data.text();
+  });
+}
+
+// The newest fault of the chain: one that a deferred call's own panic has replaced is still what began it all. Where
+// Go's compiler checks, and no signal is raised (a division by zero), its report has no such line.
+const detail::panic_data* fault_of(const _panic* p) {
+  for (; p != nullptr; p = p->link) {
+    if (!p->goexit && p->data->sig != 0) break;
+  }
+  if (p == nullptr || (p->data->sig == SIGFPE && p->data->sig_code == FPE_INTDIV)) return nullptr;
+  return p->data.get();
+}
+
 }  // namespace
 
 std::vector<std::string> preprintpanics(const _panic* p) {
   std::vector<std::string> texts;
-  for (; p != nullptr; p = p->link) texts.push_back(p->goexit ? std::string() : p->data->text());
+  for (; p != nullptr; p = p->link) texts.push_back(p->goexit ? std::string() : text_to_print(*p->data));
   return texts;
 }
 
@@ -78,13 +110,15 @@ void printpanics(std::string& out, const _panic* p, const std::string* text) {
 
 std::string panic_report(const sched::g* gp) {
   std::string out;
-  printpanics(out, gp->_panic, preprintpanics(gp->_panic).data());
-  const detail::panic_data& data = *gp->_panic->data;
-  if (data.sig != 0) {
+  printing = gp;
+  const std::vector<std::string> texts = preprintpanics(gp->_panic);
+  printing = nullptr;
+  printpanics(out, gp->_panic, texts.data());
+  if (const detail::panic_data* fault = fault_of(gp->_panic); fault != nullptr) {
     char line[160];
-    std::snprintf(line, sizeof line, "[signal %s code=%#x addr=%#lx pc=%#lx]\n", signal_text(data.sig),
-                  static_cast<unsigned>(data.sig_code), reinterpret_cast<unsigned long>(data.sig_addr),
-                  reinterpret_cast<unsigned long>(data.sig_pc));
+    std::snprintf(line, sizeof line, "[signal %s code=0x%x addr=0x%lx pc=0x%lx]\n", signal_text(fault->sig),
+                  static_cast<unsigned>(fault->sig_code), reinterpret_cast<unsigned long>(fault->sig_addr),
+                  reinterpret_cast<unsigned long>(fault->sig_pc));
     out += line;
   }
   return out;
@@ -101,7 +135,7 @@ void fatalpanic(sched::g* gp) {
     append_running(out, gp, pcs.data(), static_cast<int>(pcs.size()));
     if (level != traceback_level::single) out += all_goroutines(gp);
   }
-  sched::write_err(out.c_str());
+  sched::write_err(out);
   if (level == traceback_level::crash && gp->_panic->image != nullptr) abort_on(gp->_panic->image);
   die();
 }
@@ -116,7 +150,7 @@ void print_traceback(sched::g* gp, bool all) {
     append_running(out, gp, pcs, n);
   }
   if (all || level != traceback_level::single) out += all_goroutines(gp);
-  sched::write_err(out.c_str());
+  sched::write_err(out);
   if (level == traceback_level::crash) die();
 }
 
@@ -130,6 +164,7 @@ void on_terminate() {
   std::string out;
   const char* why = nullptr;
   if (v != nullptr && riding(gp, v) != nullptr && !gp->_panic->goexit) {
+    if (printing == gp) panicked_while_printing(*gp->_panic->data);
     out = panic_report(gp);
     why = gp->_panic->data->sig == 0
               ? "panic cannot unwind: a noexcept function or a destructor is in its way\n"
@@ -158,7 +193,7 @@ void on_terminate() {
     const int n = sched::callers(pcs, sched::max_traceback, 1);
     append_running(out, gp, pcs, n);
   }
-  sched::write_err(out.c_str());
+  sched::write_err(out);
   die();
 }
 

@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <cstdio>
-#include <cstring>
 
 #include "sched/futex.hpp"
 #include "sched/m.hpp"
@@ -39,13 +38,11 @@ void begin_report() {
   for (;;) ::pause();
 }
 
-void write_err(const char* text) {
-  std::size_t left = std::strlen(text);
-  while (left > 0) {
-    const ssize_t n = ::write(STDERR_FILENO, text, left);
+void write_err(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(STDERR_FILENO, text.data(), text.size());
     if (n <= 0) return;
-    text += n;
-    left -= static_cast<std::size_t>(n);
+    text.remove_prefix(static_cast<std::size_t>(n));
   }
 }
 

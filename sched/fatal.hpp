@@ -3,6 +3,8 @@
 // tracebacks, panics in progress) comes through the hooks.
 #pragma once
 
+#include <string_view>
+
 #include "sched/g.hpp"
 
 namespace gofer::sched {
@@ -34,7 +36,7 @@ extern hooks_t hooks;
 void begin_report();
 
 /// Writes text to standard error, whole, by write(2): no allocation, any stack, signal handlers too.
-void write_err(const char* text);
+void write_err(std::string_view text);
 
 }  // namespace gofer::sched
 

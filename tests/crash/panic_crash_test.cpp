@@ -188,5 +188,34 @@ TEST(Crash, BadKnobsAreOneLine) {
   }
 }
 
+GOFER_SCENARIO(text_with_a_nul) {
+  run([] { panic(std::string("before\0after", 12)); });
+}
+TEST(Crash, TextWithANulIsPrintedWhole) {
+  const outcome end = run_scenario("text_with_a_nul");
+  EXPECT_EQ(end.exit_status, 2);
+  EXPECT_THAT(end.err, StartsWith(std::string("panic: before\0after\n\ngoroutine 1", 32)));
+}
+
+struct unprintable {
+  std::string what() const { panic(42); }
+};
+GOFER_SCENARIO(value_panics_while_printed) {
+  run([] { panic(unprintable{}); });
+}
+TEST(Crash, ValueWhoseTextPanics) {
+  expect_report("value_panics_while_printed", "fatal error: panic while printing panic value: type int\n");
+}
+
+struct unprintable_exception : std::exception {
+  const char* what() const noexcept override { panic("inside what"); }
+};
+GOFER_SCENARIO(noexcept_value_panics_while_printed) {
+  run([] { panic(unprintable_exception{}); });
+}
+TEST(Crash, ValueWhoseNoexceptTextPanics) {
+  expect_report("noexcept_value_panics_while_printed", "fatal error: panic while printing panic value: inside what\n");
+}
+
 }  // namespace
 }  // namespace gofer::test
