@@ -90,6 +90,14 @@ const detail::panic_data* fault_of(const _panic* p) {
 
 }  // namespace
 
+std::string signal_line(int sig, int code, const void* addr, const void* pc) {
+  char line[160];
+  std::snprintf(line, sizeof line, "[signal %s code=0x%x addr=0x%lx pc=0x%lx]", signal_text(sig),
+                static_cast<unsigned>(code), reinterpret_cast<unsigned long>(addr),
+                reinterpret_cast<unsigned long>(pc));
+  return line;
+}
+
 std::vector<std::string> preprintpanics(const _panic* p) {
   std::vector<std::string> texts;
   for (; p != nullptr; p = p->link) texts.push_back(p->goexit ? std::string() : text_to_print(*p->data));
@@ -115,11 +123,7 @@ std::string panic_report(const sched::g* gp) {
   printing = nullptr;
   printpanics(out, gp->_panic, texts.data());
   if (const detail::panic_data* fault = fault_of(gp->_panic); fault != nullptr) {
-    char line[160];
-    std::snprintf(line, sizeof line, "[signal %s code=0x%x addr=0x%lx pc=0x%lx]\n", signal_text(fault->sig),
-                  static_cast<unsigned>(fault->sig_code), reinterpret_cast<unsigned long>(fault->sig_addr),
-                  reinterpret_cast<unsigned long>(fault->sig_pc));
-    out += line;
+    out += signal_line(fault->sig, fault->sig_code, fault->sig_addr, fault->sig_pc) + "\n";
   }
   return out;
 }

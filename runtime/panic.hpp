@@ -127,7 +127,10 @@ std::vector<std::string> preprintpanics(const _panic* p);
 /// Go's printpanics, appended to out: the chain, oldest first. text: p's among preprintpanics'.
 void printpanics(std::string& out, const _panic* p, const std::string* text);
 
-/// The chain and the line about the signal that raised the newest, as reports begin.
+/// "[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x...]"
+std::string signal_line(int sig, int code, const void* addr, const void* pc);
+
+/// The chain and the line about the newest signal that raised one of it, as reports begin.
 std::string panic_report(const sched::g* gp);
 
 /// The goroutine's newest panic was recovered by nobody: report it and end the process.

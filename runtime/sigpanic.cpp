@@ -52,8 +52,7 @@ bool on_fault(int sig, void* info_arg, void* context) {
   auto pc = static_cast<std::uintptr_t>(regs[REG_RIP]);
   auto sp = static_cast<std::uintptr_t>(regs[REG_RSP]);
   const auto addr = reinterpret_cast<std::uintptr_t>(info->si_addr);
-  const bool recoverable =
-      sig == SIGFPE || sig == SIGBUS || (sig == SIGSEGV && info->si_code != SI_KERNEL && addr < first_page);
+  const bool recoverable = sig == SIGFPE || (info->si_code != SI_KERNEL && addr < first_page);
   // On a plain thread a wild access stays what it would be without gofer.
   if (!recoverable && (mp == nullptr || mp->plain)) return false;
   std::uintptr_t frame_at = sp;
@@ -86,10 +85,12 @@ extern "C" void gofer_sigpanic(gofer::runtime::fault_frame* frame) {
   // trampoline.
   const int n = sched::callers(pcs, sched::max_traceback, 2);
   if (!frame->recoverable) {
-    char line[160];
-    std::snprintf(line, sizeof line, "unexpected fault address %#lx\n", reinterpret_cast<unsigned long>(frame->addr));
+    char line[80];
+    std::snprintf(line, sizeof line, "unexpected fault address 0x%lx\n", reinterpret_cast<unsigned long>(frame->addr));
     sched::write_err(line);
-    sched::fatal("fault");
+    const std::string text = "fault\n" + runtime::signal_line(frame->sig, frame->code, frame->addr,
+                                                              reinterpret_cast<const void*>(frame->pc));
+    sched::fatal(text.c_str());
   }
   detail::panic_data* data = detail::new_panic_data(runtime_error(runtime::text_of(frame->sig, frame->code)));
   data->sig = frame->sig;

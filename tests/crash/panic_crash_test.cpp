@@ -1,6 +1,8 @@
 // Ends of a process that the language rules: panics and exceptions that nobody recovers, and what no recover can mend.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <gofer/gofer.hpp>
@@ -155,7 +157,29 @@ GOFER_SCENARIO(wild_address) {
   });
 }
 TEST(Crash, WildAddressIsFatal) {
-  expect_report("wild_address", "unexpected fault address 0xdead0000\nfatal error: fault\n");
+  expect_report("wild_address",
+                "unexpected fault address 0xdead0000\nfatal error: fault\n"
+                "[signal SIGSEGV: segmentation violation code=0x1 addr=0xdead0000 pc=0x");
+}
+
+// The second page of a mapping whose file has one: SIGBUS. It is no nil dereference, whatever its text would say.
+__attribute__((no_sanitize("address"), noinline)) char read_from(const volatile char* p) { return *p; }
+GOFER_SCENARIO(read_behind_a_file) {
+  run([] {
+    std::FILE* file = std::tmpfile();
+    const long page = ::sysconf(_SC_PAGESIZE);
+    const auto size = static_cast<std::size_t>(page);
+    if (file == nullptr || ::ftruncate(::fileno(file), page) != 0) return;
+    void* mapped = ::mmap(nullptr, 2 * size, PROT_READ, MAP_SHARED, ::fileno(file), 0);
+    defer d{[] { recover(); }};
+    std::printf("%d\n", read_from(static_cast<const char*>(mapped) + size));
+  });
+}
+TEST(Crash, ReadBehindTheEndOfAMappedFileIsFatal) {
+  const outcome end = run_scenario("read_behind_a_file");
+  EXPECT_EQ(end.exit_status, 2);
+  EXPECT_THAT(end.err, AllOf(StartsWith("unexpected fault address 0x"),
+                             HasSubstr("\nfatal error: fault\n[signal SIGBUS: bus error code=0x2 addr=0x")));
 }
 
 int deeper(int n) {
