@@ -303,13 +303,33 @@ void deferreturn(std::uint64_t raises_when_made, void (*call)(void* self), void*
   if (p != nullptr && p->recovered) runtime::drop_panics_on(gp, v);
 }
 
-void deferred_recover() {
-  sched::g* gp = sched::getg();
-  const runtime::deferframe* frame = gp->_defer;
-  if (frame == nullptr || frame->on == nullptr) return;
+// recover() for the deferred function of `frame`, called by who returns to `caller`.
+namespace {
+
+panic_value recover_in(sched::g* gp, const runtime::deferframe* frame, void* caller) {
+  if (frame == nullptr || frame->on == nullptr) return {};
   runtime::forget_swallowed(gp);
   runtime::_panic* p = runtime::riding(gp, frame->on);
-  if (p != nullptr && !p->goexit) p->recovered = true;
+  if (p == nullptr || p->goexit || p->recovered) return {};
+  // Directly called by the deferred function means: its caller returns into the thunk.
+  if (runtime::enclosing_function(caller) != reinterpret_cast<void*>(frame->thunk)) return {};
+  p->recovered = true;
+  return panic_value(p->data);
+}
+
+}  // namespace
+
+void deferred_recover::run_at_end(void* caller) noexcept {
+  sched::g* gp = sched::getg();
+  recover_in(gp, gp->_defer, caller);
+}
+
+void deferred_recover::run_by_unwinding(void* self) {
+  sched::g* gp = sched::getg();
+  const runtime::deferframe* mine = gp->_defer;
+  // The panic that runs it is recovered already, and the function that has made it ends as any other does.
+  if (mine->on != nullptr && runtime::riding(gp, mine->on) != nullptr) return;
+  recover_in(gp, mine->link, static_cast<deferred_recover*>(self)->caller_);
 }
 
 }  // namespace gofer::detail
@@ -323,16 +343,7 @@ panic_value recover(void* caller, void*) {
 #endif
   const sched::m* mp = sched::getm_or_null();
   if (mp == nullptr) return {};
-  sched::g* gp = mp->curg;
-  const runtime::deferframe* frame = gp->_defer;
-  if (frame == nullptr || frame->on == nullptr) return {};
-  runtime::forget_swallowed(gp);
-  runtime::_panic* p = runtime::riding(gp, frame->on);
-  if (p == nullptr || p->goexit || p->recovered) return {};
-  // `caller` is where recover's caller returns to. Directly called by the deferred function means: into the thunk.
-  if (runtime::enclosing_function(caller) != reinterpret_cast<void*>(frame->thunk)) return {};
-  p->recovered = true;
-  return panic_value(p->data);
+  return detail::recover_in(mp->curg, mp->curg->_defer, caller);
 }
 
 }  // namespace gofer

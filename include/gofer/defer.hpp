@@ -41,6 +41,26 @@ class [[nodiscard]] defer {
 template <class G, class... A>
 defer(G&&, A&&...) -> defer<std::decay_t<G>, std::decay_t<A>...>;
 
+/// `gofer::defer d{gofer::recover};` is Go's `defer recover()`: nothing when a panic runs it, the deferred function's
+/// own recover when that has made it and ends.
+template <>
+class [[nodiscard]] defer<detail::gorecover_function> {
+ public:
+#if defined(__clang__)
+  __attribute__((returns_twice)) explicit defer(detail::gorecover_function, void* caller = __builtin_return_address(0));
+#else
+  explicit defer(detail::gorecover_function, void* caller = __builtin_return_address(0),
+                 void* never_inlined = __builtin_apply_args());
+#endif
+  defer(const defer&) = delete;
+  defer& operator=(const defer&) = delete;
+  ~defer();
+
+ private:
+  std::uint64_t raises_;
+  detail::deferred_recover call_;
+};
+
 /// Many deferred calls: pushed in loops and branches, run youngest first when the list's scope ends. The first few lie
 /// in the object, further ones in records from the P's pool (Go's newdefer/freedefer). Neither copies nor moves.
 /// Pushing while it runs is fatal. One goroutine at a time.
@@ -56,7 +76,27 @@ class [[nodiscard]] defer_list {
   /// Defers f(args...): evaluated and stored now.
   template <class G, class... A>
   void push(G&& f, A&&... args) {
-    using call_type = detail::deferred_call<std::decay_t<G>, std::decay_t<A>...>;
+    place<detail::deferred_call<std::decay_t<G>, std::decay_t<A>...>>(std::forward<G>(f), std::forward<A>(args)...);
+  }
+
+  /// Go's `defer recover()`, as with gofer::defer.
+#if defined(__clang__)
+  __attribute__((returns_twice)) void push(detail::gorecover_function, void* caller = __builtin_return_address(0));
+#else
+  void push(detail::gorecover_function, void* caller = __builtin_return_address(0),
+            void* never_inlined = __builtin_apply_args());
+#endif
+
+  /// How many calls wait.
+  std::size_t size() const { return size_; }
+
+ private:
+  friend void detail::deferreturn(defer_list& list);
+  friend struct detail::defer_list_runner;
+  static constexpr unsigned inline_records = 4;
+
+  template <class call_type, class... A>
+  void place(A&&... args) {
     constexpr const detail::defer_ops* ops = &detail::ops_of<call_type>;
     if (running_) [[unlikely]]
       detail::push_while_running();
@@ -64,11 +104,11 @@ class [[nodiscard]] defer_list {
                           detail::ops_of<call_type>.align <= alignof(inline_slot);
     const bool inline_here = fits && inline_used_ < inline_records;
     auto* d = inline_here ? detail::deferprocStack(&inline_[inline_used_], ops) : detail::deferproc(ops);
-    if constexpr (std::is_nothrow_constructible_v<call_type, G, A...>) {
-      ::new (detail::closure_of(d)) call_type(std::forward<G>(f), std::forward<A>(args)...);
+    if constexpr (std::is_nothrow_constructible_v<call_type, A...>) {
+      ::new (detail::closure_of(d)) call_type(std::forward<A>(args)...);
     } else {
       try {
-        ::new (detail::closure_of(d)) call_type(std::forward<G>(f), std::forward<A>(args)...);
+        ::new (detail::closure_of(d)) call_type(std::forward<A>(args)...);
       } catch (...) {
         if (!inline_here) detail::freedefer(d);
         throw;
@@ -79,14 +119,6 @@ class [[nodiscard]] defer_list {
     head_ = d;
     size_++;
   }
-
-  /// How many calls wait.
-  std::size_t size() const { return size_; }
-
- private:
-  friend void detail::deferreturn(defer_list& list);
-  friend struct detail::defer_list_runner;
-  static constexpr unsigned inline_records = 4;
 
   detail::_defer* head_ = nullptr;
   std::size_t size_ = 0;

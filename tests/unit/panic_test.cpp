@@ -195,10 +195,46 @@ TEST(Recover, IsEmptyInAHelperCalledInTailPosition) {
   });
 }
 
-TEST(Recover, DeferredItselfStopsThePanic) {
-  expect_trail("on", [](trail& t) {
-    func([] {
+// Go's `defer recover()`: too early when the panic runs it, a deferred function's own recover when that ends.
+TEST(Recover, DeferredItself) {
+  expect_trail("x on", [](trail& t) {
+    func([&] {
+      defer outer{[&] { t.add(recover().what()); }};
       defer d{gofer::recover};
+      panic("x");
+    });
+    t.add("on");
+  });
+  expect_trail("nil on", [](trail& t) {
+    func([&] {
+      defer outer{[&] { t.add(recover().what()); }};
+      defer d{[] { defer e{gofer::recover}; }};
+      panic("x");
+    });
+    t.add("on");
+  });
+  expect_trail("nil on", [](trail& t) {
+    func([&] {
+      defer outer{[&] { t.add(recover().what()); }};
+      defer d{[] {
+        defer_list l;
+        for (int i = 0; i < 6; i++) l.push(gofer::recover);
+      }};
+      panic("x");
+    });
+    t.add("on");
+  });
+}
+
+// In a helper it is the helper's, which is no deferred function.
+[[gnu::noinline]] void helper_that_defers_recover() { defer e{gofer::recover}; }
+inline void inline_helper_that_defers_recover() { defer e{gofer::recover}; }
+TEST(Recover, DeferredItselfByAHelper) {
+  expect_trail("x on", [](trail& t) {
+    func([&] {
+      defer outer{[&] { t.add(recover().what()); }};
+      defer d{[] { helper_that_defers_recover(); }};
+      defer e{[] { inline_helper_that_defers_recover(); }};
       panic("x");
     });
     t.add("on");

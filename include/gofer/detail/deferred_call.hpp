@@ -17,30 +17,19 @@ class defer_list;
 
 namespace detail {
 
-/// Go's `defer recover()`: recovers, as recover called by the deferred function itself would.
-void deferred_recover();
-
 [[noreturn]] void panic_nil_function();
-
-template <class F>
-inline constexpr bool is_gorecover = std::is_same_v<F, decltype(&::gofer::recover)>;
 
 template <class F, class... Args>
 class deferred_call {
  public:
   template <class G, class... A>
   explicit deferred_call(G&& f, A&&... args) : f_(std::forward<G>(f)), args_(std::forward<A>(args)...) {
-    if constexpr (!is_gorecover<F>) {
-      static_assert(std::is_invocable_v<F, Args...>,
-                    "gofer::defer: the function cannot be called with these arguments");
-    }
+    static_assert(std::is_invocable_v<F, Args...>, "gofer::defer: the function cannot be called with these arguments");
   }
 
   /// The scope ends normally: recover() has nothing to recover, so that everything may be inlined here.
   void run() {
-    if constexpr (is_gorecover<F>) {
-      return;
-    } else if constexpr (std::is_nothrow_invocable_v<F, Args...>) {
+    if constexpr (std::is_nothrow_invocable_v<F, Args...>) {
       invoke(std::index_sequence_for<Args...>{});
     } else {
       try {
@@ -65,9 +54,7 @@ class deferred_call {
 
   template <std::size_t... I>
   static constexpr function thunk_of(std::index_sequence<I...>) {
-    if constexpr (is_gorecover<F>) {
-      return [](void*) { deferred_recover(); };
-    } else if constexpr (std::is_member_function_pointer_v<F>) {
+    if constexpr (std::is_member_function_pointer_v<F>) {
       return &call_member<I...>;
     } else {
       return &call<I...>;
@@ -120,6 +107,24 @@ class deferred_call {
 
   [[no_unique_address]] F f_;
   [[no_unique_address]] std::tuple<Args...> args_;
+};
+
+using gorecover_function = decltype(&::gofer::recover);
+
+/// Go's `defer recover()`, made by a function that returns to `caller`. A panic that runs it is not recovered: it is
+/// the deferred function then, and nobody called it. But when a deferred function that has made it ends, this is that
+/// function's own recover (go/test/recover.go, test2 and test4).
+class deferred_recover {
+ public:
+  explicit deferred_recover(void* caller) : caller_(caller) {}
+  void run() noexcept { run_at_end(caller_); }
+  static constexpr void (*thunk())(void*) { return &run_by_unwinding; }
+
+ private:
+  static void run_at_end(void* caller) noexcept;
+  static void run_by_unwinding(void* self);
+
+  void* caller_;
 };
 
 /// How a record's closure is handled; one constant per type of closure.
