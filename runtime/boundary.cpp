@@ -16,6 +16,7 @@
 
 #include <cstring>
 #include <gofer/detail/boundary.hpp>
+#include <gofer/error.hpp>
 #include <new>
 #include <string>
 #include <typeinfo>
@@ -78,6 +79,8 @@ void describe(detail::panic_data& data, const std::type_info& thrown, void* obje
   data.exception = hold(object);
   if (const auto* e = caught_as<std::exception>(thrown, object)) {
     data.exception_text = e->what();
+  } else if (const auto* err = caught_as<error>(thrown, object)) {
+    data.exception_text = err->what();
   } else if (thrown == typeid(std::string)) {
     data.exception_text = *static_cast<const std::string*>(object);
   } else if (thrown == typeid(int)) {
@@ -110,6 +113,8 @@ void becomes_panic(const std::type_info& thrown, void* object) {
   sched::g* gp = sched::getg();
   sched::eh_globals* e = eh();
   const bool foreign = thrown == typeid(abi::__foreign_exception);
+  // Where a foreign exception lands is noted nowhere: the second phase asks all handlers again.
+  if (foreign && gp->vehicles != nullptr && gp->vehicles->foreign && gp->vehicles->exception == object) return;
   // The exception itself is counted already, unless it is foreign.
   const unsigned others = foreign ? e->uncaught_exceptions : e->uncaught_exceptions - 1;
   forget_swallowed(gp);
@@ -119,6 +124,7 @@ void becomes_panic(const std::type_info& thrown, void* object) {
   auto* v = new vehicle;
   v->gp = gp;
   v->foreign = foreign;
+  if (foreign) v->exception = object;
   v->depth = others + 1;
   v->id = ++sched::tls()->raises;
   v->link = gp->vehicles;

@@ -55,17 +55,10 @@ void deferreturn(defer_list& list) {
 
 namespace gofer {
 
-#if defined(__clang__)
-defer<detail::gorecover_function>::defer(detail::gorecover_function, void* caller)
-    : raises_(detail::raises()), call_(caller) {}
-
-void defer_list::push(detail::gorecover_function, void* caller) { place<detail::deferred_recover>(caller); }
-#else
 defer<detail::gorecover_function>::defer(detail::gorecover_function, void* caller, void*)
     : raises_(detail::raises()), call_(caller) {}
 
 void defer_list::push(detail::gorecover_function, void* caller, void*) { place<detail::deferred_recover>(caller); }
-#endif
 
 defer<detail::gorecover_function>::~defer() {
   if (detail::raises() == raises_) {

@@ -2,6 +2,7 @@
 #include <cxxabi.h>
 #include <unwind.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <gofer/panic.hpp>
@@ -218,8 +219,12 @@ void panic_index(long long index, unsigned long long length) {
   runtime::panic_runtime_error(text.c_str());
 }
 
+// A null function that a scope's end calls: Go's fault lies in the runtime then, at no place of the program.
 void panic_nil_function() {
-  runtime::panic_runtime_error("runtime error: invalid memory address or nil pointer dereference");
+  panic_data* data = new_panic_data(runtime_error("runtime error: invalid memory address or nil pointer dereference"));
+  data->sig = SIGSEGV;
+  data->sig_code = SEGV_MAPERR;
+  gopanic(data);
 }
 
 panic_box::~panic_box() = default;

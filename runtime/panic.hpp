@@ -36,11 +36,13 @@ struct vehicle {
   vehicle* link = nullptr;
   sched::g* gp = nullptr;
   std::uint64_t id = 0;
-  unsigned depth = 0;         // the goroutine's uncaught exceptions when it set out, itself included
-  bool forced = false;        // _Unwind_ForcedUnwind; else a C++ exception on its way to one of our boundaries
-  bool foreign = false;       // of another language: the C++ runtime does not count it
-  void* exception = nullptr;  // forced: the exception object, which this is part of; the list holds a reference to it
-  detail::panic_ref data;     // forced: for std::rethrow_exception of it
+  unsigned depth = 0;    // the goroutine's uncaught exceptions when it set out, itself included
+  bool forced = false;   // _Unwind_ForcedUnwind; else a C++ exception on its way to one of our boundaries
+  bool foreign = false;  // of another language: the C++ runtime does not count it
+  // The exception object. Forced: this is part of it, and the list holds a reference to it. Foreign: to know it again.
+  // Else unused.
+  void* exception = nullptr;
+  detail::panic_ref data;  // forced: for std::rethrow_exception of it
 };
 
 struct _panic {

@@ -336,11 +336,7 @@ void deferred_recover::run_by_unwinding(void* self) {
 
 namespace gofer {
 
-#if defined(__clang__)
-panic_value recover(void* caller) {
-#else
 panic_value recover(void* caller, void*) {
-#endif
   const sched::m* mp = sched::getm_or_null();
   if (mp == nullptr) return {};
   return detail::recover_in(mp->curg, mp->curg->_defer, caller);

@@ -46,12 +46,8 @@ defer(G&&, A&&...) -> defer<std::decay_t<G>, std::decay_t<A>...>;
 template <>
 class [[nodiscard]] defer<detail::gorecover_function> {
  public:
-#if defined(__clang__)
-  __attribute__((returns_twice)) explicit defer(detail::gorecover_function, void* caller = __builtin_return_address(0));
-#else
-  explicit defer(detail::gorecover_function, void* caller = __builtin_return_address(0),
-                 void* never_inlined = __builtin_apply_args());
-#endif
+  GOFER_KEEPS_CALLER explicit defer(detail::gorecover_function, void* caller = __builtin_return_address(0),
+                                    void* never_inlined = GOFER_NEVER_INLINED);
   defer(const defer&) = delete;
   defer& operator=(const defer&) = delete;
   ~defer();
@@ -80,12 +76,8 @@ class [[nodiscard]] defer_list {
   }
 
   /// Go's `defer recover()`, as with gofer::defer.
-#if defined(__clang__)
-  __attribute__((returns_twice)) void push(detail::gorecover_function, void* caller = __builtin_return_address(0));
-#else
-  void push(detail::gorecover_function, void* caller = __builtin_return_address(0),
-            void* never_inlined = __builtin_apply_args());
-#endif
+  GOFER_KEEPS_CALLER void push(detail::gorecover_function, void* caller = __builtin_return_address(0),
+                               void* never_inlined = GOFER_NEVER_INLINED);
 
   /// How many calls wait.
   std::size_t size() const { return size_; }

@@ -73,11 +73,8 @@ template <class T>
 /// The value of the panic that the calling deferred function was called for, which thereby is recovered; empty when
 /// there is none, or when the caller is not the deferred function itself. The arguments are the compiler's business:
 /// leave them out.
-#if defined(__clang__)
-__attribute__((returns_twice)) panic_value recover(void* caller = __builtin_return_address(0));
-#else
-panic_value recover(void* caller = __builtin_return_address(0), void* never_inlined = __builtin_apply_args());
-#endif
+GOFER_KEEPS_CALLER panic_value recover(void* caller = __builtin_return_address(0),
+                                       void* never_inlined = GOFER_NEVER_INLINED);
 
 /// A function boundary: stands for a Go function that has deferred calls. Runs body and returns its result; when a
 /// panic is recovered inside, what is left of the frames inside is unwound and func returns the named result as it

@@ -264,7 +264,12 @@ TEST(NetClose, LastHandleGoesAfterTheRunOfABlockedReader) {
       p.client.read({&b, 1});
     });
     gofer::go([&] { write_until_blocked(p.client); });
-    gofer::blocking([] { std::this_thread::sleep_for(5ms); });
+    const auto blocked = [] {
+      const std::string all = gofer::stack(true);
+      const std::size_t first = all.find("[IO wait");
+      return first != std::string::npos && all.find("[IO wait", first + 1) != std::string::npos;
+    };
+    while (!blocked()) gofer::sleep(1ms);
   });
   p.client = {};
   EXPECT_FALSE(drain(p.server).err);

@@ -41,6 +41,17 @@ void deferreturn(std::uint64_t raises_when_made, void (*call)(void* self), void*
 
 }  // namespace gofer::detail
 
+// recover() and its like are told by default arguments who called them, which must not be what their caller was inlined
+// into. Clang does not inline what calls a function that returns twice, GCC not what asks for its arguments' registers
+// (returns_twice there warns of clobbered variables in users' code).
+#if defined(__clang__)
+#define GOFER_KEEPS_CALLER __attribute__((returns_twice))
+#define GOFER_NEVER_INLINED nullptr
+#else
+#define GOFER_KEEPS_CALLER
+#define GOFER_NEVER_INLINED __builtin_apply_args()
+#endif
+
 // The thunk through which the unwinding runs a deferred call. recover() answers only to a function whose return address
 // lies in it, so nothing may be inlined into it: neither the deferred function (a helper called by that would then pass
 // for it) nor the layers below.
