@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <gofer/defer.hpp>
 
+#include "runtime/deferpool.hpp"
 #include "runtime/panic.hpp"
 
 namespace gofer::detail {
@@ -11,8 +12,18 @@ void push_while_running() { runtime::fatal("defer_list: push while the list runs
 /// What deferreturn may see of a defer_list.
 struct defer_list_runner {
   defer_list& list;
+  struct records {
+    defer_list& list;
+    ~records() {
+      if (list.spare_ != nullptr) freedefers(list.spare_);
+      list.spare_ = nullptr;
+    }
+  } give_back{list};
   bool armed = true;
 
+  explicit defer_list_runner(defer_list& l) : list(l) {}
+  defer_list_runner(const defer_list_runner&) = delete;
+  defer_list_runner& operator=(const defer_list_runner&) = delete;
   // A deferred call panicked: the others run during that unwinding, as those of outer scopes will.
   ~defer_list_runner() noexcept(false) {
     while (armed && list.head_ != nullptr) run_youngest();
@@ -23,24 +34,18 @@ struct defer_list_runner {
     list.head_ = d->link;
     list.size_--;
     struct destroyer {
+      defer_list& list;
       _defer* d;
-      bool in_object;
       ~destroyer() {
-        d->ops->destroy(closure_of(d));
-        if (!in_object) freedefer(d);
+        if (d->ops->destroy != nullptr) d->ops->destroy(closure_of(d));
+        list.recycle(d);
       }
-    } const over{d, is_inline(d)};
+    } const over{list, d};
     if (raises() == list.raises_) [[likely]] {
       d->ops->run(closure_of(d));
     } else {
       deferreturn(list.raises_, d->ops->thunk, closure_of(d));
     }
-  }
-
-  bool is_inline(const _defer* d) const {
-    const auto* at = reinterpret_cast<const std::byte*>(d);
-    const auto* first = reinterpret_cast<const std::byte*>(list.inline_);
-    return at >= first && at < first + sizeof list.inline_;
   }
 };
 

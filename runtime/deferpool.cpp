@@ -1,10 +1,14 @@
 // Records of one size for defers and panics: newdefer and freedefer, newpanic and freepanic.
 //
-// Each P keeps up to 32 of them on a list of its own, touched without atomics: none of these functions can park, and a
+// Each P keeps up to 128 of them on a list of its own, touched without atomics: none of these functions can park, and a
 // goroutine runs on the P under which it looks. Half a list at a time goes to and comes from a central Boost.Lockfree
-// stack, linked into one chain, so that the central stack sees one operation per 16 records. Go's numbers and scheme
-// (runtime/panic.go: newdefer, freedefer; Go's panics lie on the stack, which here is being unwound).
+// stack, linked into one chain, so that the central stack sees one operation per 64 records. Go's scheme
+// (runtime/panic.go: newdefer, freedefer) with other numbers: Go's 32 let a list of a hundred calls go to the central
+// pool six times. Go's panics lie on the stack, which here is being unwound.
 #define BOOST_LOCKFREE_FORCE_STD_ATOMIC
+#include "runtime/deferpool.hpp"
+
+#include <atomic>
 #include <boost/lockfree/stack.hpp>
 #include <gofer/defer.hpp>
 #include <memory>
@@ -24,14 +28,14 @@ namespace gofer::runtime {
 
 namespace {
 
-constexpr std::size_t record_size = 128;
-constexpr std::size_t record_align = 16;
-constexpr int local_max = 32;
+constexpr std::size_t record_size = detail::pooled_record_size;
+constexpr std::size_t record_align = alignof(detail::_defer);
+constexpr int local_max = 128;
 constexpr int batch = local_max / 2;
+constexpr int central_max = 256;  // batches, 2 MiB: what is beyond goes back to the heap
+constexpr int list_batch = 16;    // for one defer_list at a time
 
-struct record {
-  record* link;
-};
+using record = detail::_defer;
 
 using central_stack = boost::lockfree::stack<record*, boost::lockfree::allocator<sched::lockfree_allocator<record*>>>;
 
@@ -40,6 +44,7 @@ central_stack& central() {
   static auto* s = new central_stack(64);
   return *s;
 }
+std::atomic<int> central_n{0};  // about: who is late lets in one more, or one less
 
 record* allocate() {
   void* r = ::operator new (record_size, std::align_val_t{record_align});
@@ -64,54 +69,71 @@ void to_central(sched::p* pp) {
   pp->deferpool = last->link;
   pp->deferpool_n -= batch;
   last->link = nullptr;
-  if (!central().push(first)) release_chain(first);
+  if (central_n.load(std::memory_order_relaxed) < central_max && central().push(first)) {
+    central_n.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    release_chain(first);
+  }
 }
 
-// Not initialized. Throws std::bad_alloc.
-void* newrecord() {
+// Fills the P's empty list; false: there is nothing in the central stack.
+bool from_central(sched::p* pp) {
+  record* chain = nullptr;
+  if (!central().pop(chain)) return false;
+  central_n.fetch_sub(1, std::memory_order_relaxed);
+  pp->deferpool = chain;
+  pp->deferpool_n = batch;
+  return true;
+}
+
+// A chain of up to n, at least one; not initialized. Throws std::bad_alloc.
+record* newrecords(int n) {
   sched::m* mp = sched::getm();
-  const sched::keep_p keep(mp);
-  sched::p* pp = mp->pp;
-  if (pp == nullptr) return allocate();
-  if (pp->deferpool == nullptr) {
-    record* chain = nullptr;
-    if (!central().pop(chain)) return allocate();
-    pp->deferpool = chain;
-    pp->deferpool_n = batch;
+  {
+    const sched::keep_p keep(mp);
+    sched::p* pp = mp->pp;
+    if (pp != nullptr && (pp->deferpool != nullptr || from_central(pp))) {
+      auto* first = static_cast<record*>(pp->deferpool);
+      record* last = first;
+      int got = 1;
+      for (; got < n && last->link != nullptr; got++) last = last->link;
+      pp->deferpool = last->link;
+      pp->deferpool_n -= got;
+      last->link = nullptr;
+      return first;
+    }
   }
-  auto* r = static_cast<record*>(pp->deferpool);
-  pp->deferpool = r->link;
-  pp->deferpool_n--;
+  record* r = allocate();
+  r->link = nullptr;
   return r;
 }
 
-void freerecord(void* at) noexcept {
-  auto* r = static_cast<record*>(at);
+void freerecords(record* first, record* last, int n) noexcept {
   sched::m* mp = sched::getm();
   const sched::keep_p keep(mp);
   sched::p* pp = mp->pp;
   if (pp == nullptr) {
-    release(r);
+    release_chain(first);
     return;
   }
-  r->link = static_cast<record*>(pp->deferpool);
-  pp->deferpool = r;
-  if (++pp->deferpool_n >= local_max) to_central(pp);
+  last->link = static_cast<record*>(pp->deferpool);
+  pp->deferpool = first;
+  pp->deferpool_n += n;
+  while (pp->deferpool_n >= local_max) to_central(pp);
 }
-
-bool pooled(const detail::defer_ops* ops) { return ops->size <= record_size && ops->align <= record_align; }
 
 }  // namespace
 
 _panic* newpanic() {
   static_assert(sizeof(_panic) <= record_size);
-  return ::new (newrecord()) _panic;
+  return ::new (static_cast<void*>(newrecords(1))) _panic;
 }
 
 void freepanic(_panic* p) noexcept {
   if (p->image != nullptr) drop_crash_image(p->image);
   std::destroy_at(p);
-  freerecord(p);
+  auto* r = ::new (static_cast<void*>(p)) record{nullptr, nullptr};
+  freerecords(r, r, 1);
 }
 
 void release_defer_pool(sched::p* pp) {
@@ -126,27 +148,34 @@ namespace gofer::detail {
 
 namespace {
 
-_defer* newdefer(const defer_ops* ops) {
-  if (runtime::pooled(ops)) return static_cast<_defer*>(runtime::newrecord());
-  return static_cast<_defer*>(::operator new (ops->size, std::align_val_t{ops->align}));
+_defer* newdefer() { return runtime::newrecords(runtime::list_batch); }
+
+void check_may_defer() {
+  const sched::m* mp = sched::getm();
+  if (!mp->plain && mp->curg == &mp->g0) sched::throw_("defer on system stack", __FILE__, __LINE__);
 }
 
 }  // namespace
 
-_defer* deferproc(const defer_ops* ops) {
-  const sched::m* mp = sched::getm();
-  if (!mp->plain && mp->curg == &mp->g0) sched::throw_("defer on system stack", __FILE__, __LINE__);
-  _defer* d = newdefer(ops);
+_defer* deferproc() {
+  check_may_defer();
+  return newdefer();
+}
+
+_defer* deferproc_large(const defer_ops* ops) {
+  check_may_defer();
+  auto* d = static_cast<_defer*>(::operator new (ops->size, std::align_val_t{ops->align}));
   d->ops = ops;
   return d;
 }
 
-void freedefer(_defer* d) noexcept {
-  if (runtime::pooled(d->ops)) {
-    runtime::freerecord(d);
-  } else {
-    ::operator delete (d, std::align_val_t{d->ops->align});
-  }
+void freedefer_large(_defer* d) noexcept { ::operator delete (d, std::align_val_t{d->ops->align}); }
+
+void freedefers(_defer* chain) noexcept {
+  _defer* last = chain;
+  int n = 1;
+  for (; last->link != nullptr; n++) last = last->link;
+  runtime::freerecords(chain, last, n);
 }
 
 }  // namespace gofer::detail

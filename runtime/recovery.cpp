@@ -306,7 +306,8 @@ void deferreturn(std::uint64_t raises_when_made, void (*call)(void* self), void*
 // recover() for the deferred function of `frame`, called by who returns to `caller`.
 namespace {
 
-panic_value recover_in(sched::g* gp, const runtime::deferframe* frame, void* caller) {
+// Not inlined: with nothing to recover, recover() is to need no registers.
+[[gnu::noinline]] panic_value recover_in(sched::g* gp, const runtime::deferframe* frame, void* caller) {
   if (frame == nullptr || frame->on == nullptr) return {};
   runtime::forget_swallowed(gp);
   runtime::_panic* p = runtime::riding(gp, frame->on);
@@ -338,7 +339,7 @@ namespace gofer {
 
 panic_value recover(void* caller, void*) {
   const sched::m* mp = sched::getm_or_null();
-  if (mp == nullptr) return {};
+  if (mp == nullptr || mp->curg->_defer == nullptr) return {};
   return detail::recover_in(mp->curg, mp->curg->_defer, caller);
 }
 

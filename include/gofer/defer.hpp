@@ -66,7 +66,7 @@ class [[nodiscard]] defer_list {
   defer_list(const defer_list&) = delete;
   defer_list& operator=(const defer_list&) = delete;
   ~defer_list() noexcept(false) {
-    if (head_ != nullptr) detail::deferreturn(*this);
+    if (head_ != nullptr || spare_ != nullptr) detail::deferreturn(*this);
   }
 
   /// Defers f(args...): evaluated and stored now.
@@ -92,27 +92,55 @@ class [[nodiscard]] defer_list {
     constexpr const detail::defer_ops* ops = &detail::ops_of<call_type>;
     if (running_) [[unlikely]]
       detail::push_while_running();
-    constexpr bool fits = detail::ops_of<call_type>.size <= sizeof(inline_slot) &&
-                          detail::ops_of<call_type>.align <= alignof(inline_slot);
-    const bool inline_here = fits && inline_used_ < inline_records;
-    auto* d = inline_here ? detail::deferprocStack(&inline_[inline_used_], ops) : detail::deferproc(ops);
+    constexpr bool fits = ops->size <= sizeof(inline_slot) && ops->align <= alignof(inline_slot);
+    constexpr bool pooled = ops->size <= detail::pooled_record_size && ops->align <= alignof(detail::_defer);
+    const bool in_object = fits && inline_used_ < inline_records;
+    detail::_defer* d;
+    if (in_object) {
+      d = detail::deferprocStack(&inline_[inline_used_], ops);
+    } else if constexpr (pooled) {
+      // Several at a time: the way to the pool costs more than the rest.
+      if (spare_ == nullptr) spare_ = detail::deferproc();
+      d = spare_;
+      spare_ = d->link;
+      d->ops = ops;
+    } else {
+      d = detail::deferproc_large(ops);
+    }
     if constexpr (std::is_nothrow_constructible_v<call_type, A...>) {
       ::new (detail::closure_of(d)) call_type(std::forward<A>(args)...);
     } else {
       try {
         ::new (detail::closure_of(d)) call_type(std::forward<A>(args)...);
       } catch (...) {
-        if (!inline_here) detail::freedefer(d);
+        recycle(d);
         throw;
       }
     }
-    if (inline_here) inline_used_++;
+    if (in_object) inline_used_++;
     d->link = head_;
     head_ = d;
     size_++;
   }
 
+  bool is_inline(const detail::_defer* d) const {
+    // One comparison: what lies before wraps to a large number.
+    return reinterpret_cast<std::uintptr_t>(d) - reinterpret_cast<std::uintptr_t>(inline_) < sizeof inline_;
+  }
+
+  // d's closure is gone, or was never made.
+  void recycle(detail::_defer* d) noexcept {
+    if (is_inline(d)) return;
+    if (!detail::is_pooled(d->ops)) {
+      detail::freedefer_large(d);
+      return;
+    }
+    d->link = spare_;
+    spare_ = d;
+  }
+
   detail::_defer* head_ = nullptr;
+  detail::_defer* spare_ = nullptr;  // records of the pool, unused or used up; they go back all at once
   std::size_t size_ = 0;
   std::uint64_t raises_;
   unsigned inline_used_ = 0;

@@ -131,9 +131,9 @@ class deferred_recover {
 struct defer_ops {
   void (*run)(void* closure);
   void (*thunk)(void* closure);
-  void (*destroy)(void* closure) noexcept;
-  std::size_t offset;  // of the closure in the record
-  std::size_t size;    // of the record
+  void (*destroy)(void* closure) noexcept;  // null: nothing to do
+  std::size_t offset;                       // of the closure in the record
+  std::size_t size;                         // of the record
   std::size_t align;
 };
 
@@ -145,17 +145,20 @@ struct alignas(16) _defer {
 static_assert(sizeof(_defer) == 16);
 
 inline constexpr std::size_t inline_record_size = 64;
+inline constexpr std::size_t pooled_record_size = 128;
 
-/// A record for such a closure, which its caller makes and links: from the P's pool, from the heap if it is larger than
-/// the pool's. Throws std::bad_alloc. Fatal on a system stack.
-_defer* deferproc(const defer_ops* ops);
+/// Records of pooled_record_size bytes from the P's pool, linked; as many as a list is given at once, at least one.
+/// Throws std::bad_alloc. Fatal on a system stack.
+_defer* deferproc();
+/// One record for a closure that is larger or more aligned than the pool's, from the heap.
+_defer* deferproc_large(const defer_ops* ops);
 /// The same in memory of the caller's, inline_record_size bytes.
 inline _defer* deferprocStack(void* record, const defer_ops* ops) {
   auto* d = static_cast<_defer*>(record);
   d->ops = ops;
   return d;
 }
-void freedefer(_defer* d) noexcept;
+void freedefer_large(_defer* d) noexcept;
 
 [[noreturn]] void push_while_running();
 
@@ -168,10 +171,21 @@ template <class Call>
 inline constexpr std::size_t closure_offset = (sizeof(_defer) + alignof(Call) - 1) / alignof(Call) * alignof(Call);
 
 template <class Call>
+constexpr void (*destroyer_of())(void*) noexcept {
+  if constexpr (std::is_trivially_destructible_v<Call>) {
+    return nullptr;
+  } else {
+    return [](void* closure) noexcept { std::destroy_at(static_cast<Call*>(closure)); };
+  }
+}
+
+inline bool is_pooled(const defer_ops* ops) { return ops->size <= pooled_record_size && ops->align <= alignof(_defer); }
+
+template <class Call>
 inline constexpr defer_ops ops_of = {
     [](void* closure) { static_cast<Call*>(closure)->run(); },
     Call::thunk(),
-    [](void* closure) noexcept { std::destroy_at(static_cast<Call*>(closure)); },
+    destroyer_of<Call>(),
     closure_offset<Call>,
     closure_offset<Call> + sizeof(Call),
     alignof(Call) > alignof(_defer) ? alignof(Call) : alignof(_defer),
