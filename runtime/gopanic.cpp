@@ -52,6 +52,12 @@ void let_go(vehicle* v) {
   std::destroy_at(std::launder(reinterpret_cast<std::exception_ptr*>(bytes)));
 }
 
+[[noreturn]] void no_unwind_information() {
+  fatal(
+      "panic: a function on the stack has no unwind information (assembly without .cfi directives, or compiled with "
+      "-fno-asynchronous-unwind-tables)");
+}
+
 _Unwind_Exception* unwind_header(void* object) { return static_cast<_Unwind_Exception*>(object) - 1; }
 
 void check_may_panic(const sched::m* mp) {
@@ -81,7 +87,9 @@ _Unwind_Reason_Code gofer_unwind_stop(int, _Unwind_Action actions, _Unwind_Excep
   // they are.
   if (rethrown(v)) v->id = ++gofer::sched::tls()->raises;
   if ((actions & _UA_END_OF_STACK) == 0) return _URC_NO_REASON;
-  // A plain thread's stack is at its end, and no func was in the way.
+  // A goroutine's entry is a boundary: who passes it has met a frame that cannot be unwound.
+  if (!v->gp->plain) no_unwind_information();
+  // A plain thread's stack is at its end, and no func was in the way; or it is as above, which cannot be told apart.
   const _panic* p = riding(v->gp, v);
   if (p == nullptr) fatal("recover on a thread that has no gofer::func to return to");
   if (p->goexit) fatal("goexit on a thread that is no goroutine");
@@ -141,9 +149,7 @@ __attribute__((noinline)) vehicle* new_vehicle(const _panic* p) {
   __asan_handle_no_return();
 #endif
   forced_unwind(unwind_header(v->exception), v);
-  fatal(
-      "panic: a frame on the stack has no unwind information (compiled with -fno-exceptions and "
-      "-fno-asynchronous-unwind-tables?)");
+  no_unwind_information();
 }
 
 }  // namespace

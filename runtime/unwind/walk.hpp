@@ -20,9 +20,9 @@
 
 namespace gofer::runtime {
 
-/// Unwinds by force from the caller's frame: as _Unwind_ForcedUnwind(exception, stop, argument), but that stop is
-/// called only at the stack's end, and for frames that the system's unwinder has to walk. Comes back when a frame has
-/// no unwind information.
+/// Unwinds by force from the caller's frame, as _Unwind_ForcedUnwind(exception, gofer_unwind_stop, argument), but that
+/// the stop function is asked only about frames that the system's unwinder walks, and at the stack's end. Comes back
+/// only when the system's unwinder finds the tables broken.
 void forced_unwind(_Unwind_Exception* exception, void* argument);
 
 /// From the next forced_unwind on the system's unwinder does it all: for comparison, and for debuggers, which know

@@ -241,5 +241,31 @@ TEST(Crash, ValueWhoseNoexceptTextPanics) {
   expect_report("noexcept_value_panics_while_printed", "fatal error: panic while printing panic value: inside what\n");
 }
 
+#if defined(__x86_64__)
+// A function of somebody's assembly that does not say how to leave it.
+asm(R"(
+	.text
+	.type	gofer_test_opaque, @function
+gofer_test_opaque:
+	pushq	%rbp
+	movq	%rsp, %rbp
+	call	*%rdi
+	popq	%rbp
+	ret
+	.size	gofer_test_opaque, .-gofer_test_opaque
+)");
+extern "C" void gofer_test_opaque(void (*f)());
+
+GOFER_SCENARIO(panic_below_opaque_frame) {
+  run([] {
+    defer d{[] { recover(); }};
+    gofer_test_opaque([] { panic("who can get out of here"); });
+  });
+}
+TEST(Crash, AFrameWithoutUnwindInformationIsNamedAsTheCause) {
+  expect_report("panic_below_opaque_frame", "fatal error: panic: a function on the stack has no unwind information");
+}
+#endif
+
 }  // namespace
 }  // namespace gofer::test
