@@ -50,6 +50,7 @@ void goroutine_main(sched::g* gp) {
     return;
   }
   wait_for_panics();
+  sched::wait_for_report();
   std::fflush(stdout);
   sched::sched_main_done();
 }

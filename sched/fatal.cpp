@@ -7,6 +7,7 @@
 
 #include "sched/futex.hpp"
 #include "sched/m.hpp"
+#include "sched/proc.hpp"
 #include "sched/tls.hpp"
 
 namespace gofer::sched {
@@ -34,8 +35,15 @@ std::atomic<bool> reporting{false};
 }  // namespace
 
 void begin_report() {
-  if (!reporting.exchange(true)) return;
+  if (!reporting.exchange(true)) {
+    freeze_the_world();
+    return;
+  }
   for (;;) ::pause();
+}
+
+void wait_for_report() {
+  while (reporting.load()) ::pause();
 }
 
 void write_err(std::string_view text) {

@@ -35,6 +35,9 @@ extern hooks_t hooks;
 /// Every report begins with this: the first thread to come reports and ends the process, others wait here for that.
 void begin_report();
 
+/// Does not come back when a report has begun: main's return must not end the process before it.
+void wait_for_report();
+
 /// Writes text to standard error, whole, by write(2): no allocation, any stack, signal handlers too.
 void write_err(std::string_view text);
 

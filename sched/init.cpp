@@ -123,6 +123,14 @@ void sched_main_done() {
   goexit0();
 }
 
+void freeze_the_world() {
+  schedt* s = the_sched.load(std::memory_order_acquire);
+  if (s == nullptr) return;
+  s->stopping.store(true, std::memory_order_seq_cst);
+  const std::int32_t n = s->nallp.load(std::memory_order_acquire);
+  for (std::int32_t i = 0; i < n; i++) s->allp[i]->stop.store(true, std::memory_order_seq_cst);
+}
+
 void sched_main_goexited() { getm()->sched->main_goexited.store(true, std::memory_order_seq_cst); }
 
 void sched_stop(schedt* s) {

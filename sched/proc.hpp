@@ -46,6 +46,11 @@ void sched_run_main(schedt* s, void (*entry)(void*), void* arg, void* gopc);
 /// Called by goroutine 1 when it ends by goexit: run() goes on waiting.
 void sched_main_goexited();
 
+/// From here on no goroutine is scheduled any more; those that run, run on until they park, yield or end. For a report
+/// that ends the process: what the others would do meanwhile, main's return above all, nobody is to see (Go's
+/// freezetheworld). Takes no lock.
+void freeze_the_world();
+
 /// Ends the scheduler: workers that are idle or come back to it end; goroutines are never scheduled again.
 void sched_stop(schedt* s);
 
