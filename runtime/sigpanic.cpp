@@ -52,7 +52,8 @@ bool on_fault(int sig, void* info_arg, void* context) {
   auto pc = static_cast<std::uintptr_t>(regs[REG_RIP]);
   auto sp = static_cast<std::uintptr_t>(regs[REG_RSP]);
   const auto addr = reinterpret_cast<std::uintptr_t>(info->si_addr);
-  const bool recoverable = sig == SIGFPE || (info->si_code != SI_KERNEL && addr < first_page);
+  const bool recoverable =
+      sig == SIGFPE || sig == SIGBUS || (sig == SIGSEGV && info->si_code != SI_KERNEL && addr < first_page);
   // On a plain thread a wild access stays what it would be without gofer.
   if (!recoverable && (mp == nullptr || mp->plain)) return false;
   std::uintptr_t frame_at = sp;
