@@ -35,7 +35,8 @@ extern hooks_t hooks;
 /// Every report begins with this: the first thread to come reports and ends the process, others wait here for that.
 void begin_report();
 
-/// Does not come back when a report has begun: main's return must not end the process before it.
+/// Does not come back when a report has begun: main's return must not end the process before it, and ThreadSanitizer
+/// would take threads that end meanwhile for leaked ones.
 void wait_for_report();
 
 /// Writes text to standard error, whole, by write(2): no allocation, any stack, signal handlers too.

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <new>
 
+#include "sched/fatal.hpp"
 #include "sched/schedule.hpp"
 
 namespace gofer::sched {
@@ -21,6 +22,7 @@ void* mstart(void* arg) {
   acquirep(mp, mp->nextp);
   mp->nextp = nullptr;
   schedule_loop(mp);
+  wait_for_report();
   // The run is over. What is left of this thread is its end.
   drop_altstack(mp->altstack);
   tls()->mp = nullptr;

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "sched/clock.hpp"
+#include "sched/fatal.hpp"
 #include "sched/netpoll.hpp"
 #include "sched/retake.hpp"
 #include "sched/schedule.hpp"
@@ -88,6 +89,7 @@ void* sysmon_main(void* arg) {
     poll_if_forgotten(s, now);
     idle = retake(s, now) > 0 ? 0 : idle + 1;
   }
+  wait_for_report();
   return nullptr;
 }
 
