@@ -303,11 +303,11 @@ void deferreturn(std::uint64_t raises_when_made, void (*call)(void* self), void*
   if (p != nullptr && p->recovered) runtime::drop_panics_on(gp, v);
 }
 
-// recover() for the deferred function of `frame`, called by who returns to `caller`.
+// recover() for the deferred function of `frame`, called by who returns to `caller` (Go's gorecover).
 namespace {
 
 // Not inlined: with nothing to recover, recover() is to need no registers.
-[[gnu::noinline]] panic_value recover_in(sched::g* gp, const runtime::deferframe* frame, void* caller) {
+[[gnu::noinline]] panic_value gorecover(sched::g* gp, const runtime::deferframe* frame, void* caller) {
   if (frame == nullptr || frame->on == nullptr) return {};
   runtime::forget_swallowed(gp);
   runtime::_panic* p = runtime::riding(gp, frame->on);
@@ -322,7 +322,7 @@ namespace {
 
 void deferred_recover::run_at_end(void* caller) noexcept {
   sched::g* gp = sched::getg();
-  recover_in(gp, gp->_defer, caller);
+  gorecover(gp, gp->_defer, caller);
 }
 
 void deferred_recover::run_by_unwinding(void* self) {
@@ -330,7 +330,7 @@ void deferred_recover::run_by_unwinding(void* self) {
   const runtime::deferframe* mine = gp->_defer;
   // The panic that runs it is recovered already, and the function that has made it ends as any other does.
   if (mine->on != nullptr && runtime::riding(gp, mine->on) != nullptr) return;
-  recover_in(gp, mine->link, static_cast<deferred_recover*>(self)->caller_);
+  gorecover(gp, mine->link, static_cast<deferred_recover*>(self)->caller_);
 }
 
 }  // namespace gofer::detail
@@ -340,7 +340,7 @@ namespace gofer {
 panic_value recover(void* caller, void*) {
   const sched::m* mp = sched::getm_or_null();
   if (mp == nullptr || mp->curg->_defer == nullptr) return {};
-  return detail::recover_in(mp->curg, mp->curg->_defer, caller);
+  return detail::gorecover(mp->curg, mp->curg->_defer, caller);
 }
 
 }  // namespace gofer

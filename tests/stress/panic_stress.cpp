@@ -291,7 +291,7 @@ void one_goroutine(std::uint64_t seed) {
   std::uint64_t moved = 0;
   for (int i = 0; i < per_goroutine; i++) {
     // simple is half of it
-    const unsigned which = static_cast<unsigned>(random()) % (2 * work.size());
+    const auto which = static_cast<unsigned>(random() % (2 * work.size()));
     work[which < work.size() ? which : 0](static_cast<int>(random() % 1'000'000));
     if (const void* now = gofer::sched::getm(); now != m) {
       m = now;
