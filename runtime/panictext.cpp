@@ -90,6 +90,7 @@ std::string go_name(std::string_view name) {
   if (last.starts_with("{lambda(")) {
     return "func" + std::string(last.substr(7, last.rfind('#') - 7));
   }
+  if (last.starts_with("$_")) return "func()";  // Clang's name for some lambdas, without their parameters
   // A type of a namespace keeps its C++ name. One of none, or of a function, is what Go has in package main.
   const std::string_view scope = name.substr(0, name.size() - last.size());
   if (scope.empty() || scope.find('(') != std::string_view::npos) return "main." + std::string(last);

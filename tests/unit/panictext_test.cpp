@@ -66,7 +66,11 @@ TEST(PanicText, OfAnEnumerationThatSaysHowItIsPrinted) {
 
 TEST(PanicText, OfACaptureFreeLambdaIsNotItsAddressAsBool) {
   EXPECT_EQ(text([] {}), "(func()) 0x");
+#if defined(__clang__)
+  EXPECT_EQ(text([](int) {}), "(func()) 0x");  // its name does not say of what
+#else
   EXPECT_EQ(text([](int) {}), "(func(int)) 0x");
+#endif
 }
 
 TEST(PanicText, OfFloatsIsGosArithmetic) {
