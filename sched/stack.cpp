@@ -254,14 +254,13 @@ void gfpurge(p* pp) {
   pp->gfree_n = 0;
 }
 
-bool scavenge() {
+void scavenge() {
   // Half of what lay unused all the time since the last call, at least 64: a pool that is not used any more is empty
   // after some calls, one that breathes keeps what it needs. The madvise calls (2 us each) run outside the lock, in
   // pieces of 256.
   constexpr std::int64_t piece = 256;
   constexpr std::int64_t keep = 64;
   central& c = the_central();
-  bool more = false;
   std::vector<g*> batch;
   for (std::size_t ci = 0;; ci++) {
     size_class* sc = nullptr;
@@ -293,9 +292,7 @@ bool scavenge() {
     }
     const std::lock_guard hold(c.lock);
     sc->low_water = sc->nwarm;
-    more = more || sc->nwarm > keep;
   }
-  return more;
 }
 
 void for_each_g(void (*f)(g* gp, void* arg), void* arg) {

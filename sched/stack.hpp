@@ -28,9 +28,8 @@ void gfput(p* pp, g* gp);
 /// Moves a retired P's free list to the central one.
 void gfpurge(p* pp);
 
-/// Gives back the memory of stacks that were not needed since the last call; returns true while there is more to give
-/// back.
-bool scavenge();
+/// Gives back half of the memory of stacks that were not needed since the last call.
+void scavenge();
 
 /// Default stack size from now on (options.stack_size, GOFER_STACK); rounded up to pages.
 void set_default_stack_size(std::size_t bytes);

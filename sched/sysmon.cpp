@@ -1,6 +1,6 @@
 // sysmon: a thread without a P that looks after what nobody else does: Ps that are held too long (retake.cpp), a poller
 // that no worker had time for, memory of unused stacks. It sleeps 20 us between looks, up to 10 ms when nothing happens
-// (Go's numbers), and for good when every P is idle.
+// (Go's numbers), a second when every P is idle.
 #include <unistd.h>
 
 #include <mutex>
@@ -37,8 +37,10 @@ void poll_if_forgotten(schedt* s, std::int64_t now) {
   checkdead_locked(s);
 }
 
-// Sleeps while every P is idle. True: something may have happened; false: a second went by.
-bool sleep_while_idle(schedt* s, bool scavenge_pending) {
+// Sleeps while every P is idle. True: something may have happened; false: a second went by. Never longer: Ps that get
+// work from the poller or a timer do not wake sysmon, which then has hogs to look after, and stacks that have become
+// unused.
+bool sleep_while_idle(schedt* s) {
   {
     const std::lock_guard hold(s->lock);
     if (s->npidle.load(std::memory_order_relaxed) != s->nprocs.load(std::memory_order_relaxed)) return true;
@@ -46,12 +48,7 @@ bool sleep_while_idle(schedt* s, bool scavenge_pending) {
     s->sysmon_note.clear();
     s->sysmon_waits.store(true, std::memory_order_seq_cst);
   }
-  bool woken = true;
-  if (scavenge_pending) {
-    woken = s->sysmon_note.sleep_for(second);
-  } else {
-    s->sysmon_note.sleep();
-  }
+  const bool woken = s->sysmon_note.sleep_for(second);
   s->sysmon_waits.store(false, std::memory_order_seq_cst);
   return woken;
 }
@@ -69,7 +66,6 @@ void* sysmon_main(void* arg) {
   std::int64_t delay = 20 * us;
   int idle = 0;
   std::int64_t last_scavenge = nanotime();
-  bool scavenge_pending = true;
   while (!s->stopping.load(std::memory_order_acquire)) {
     if (idle == 0) {
       delay = 20 * us;
@@ -79,12 +75,12 @@ void* sysmon_main(void* arg) {
     nap.clear();
     nap.sleep_for(delay);
     if (idle > 60 && s->npidle.load(std::memory_order_relaxed) == s->nprocs.load(std::memory_order_relaxed)) {
-      if (sleep_while_idle(s, scavenge_pending)) idle = 0;
+      if (sleep_while_idle(s)) idle = 0;
     }
     const std::int64_t now = nanotime();
     if (now - last_scavenge >= second) {
       last_scavenge = now;
-      scavenge_pending = scavenge();
+      scavenge();
     }
     poll_if_forgotten(s, now);
     idle = retake(s, now) > 0 ? 0 : idle + 1;
