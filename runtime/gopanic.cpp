@@ -130,7 +130,7 @@ __attribute__((noinline)) vehicle* new_vehicle(const _panic* p) {
   return v;
 }
 
-// Inlined, as what calls it: each frame between panic() and the unwinder costs a tenth of a microsecond.
+// Inlined, as what calls it: each frame between panic() and its caller is one more to walk.
 [[noreturn]] GOFER_INLINE void unwind(sched::g* gp, _panic* p) {
   vehicle* const old = p->on;
   vehicle* v = new_vehicle(p);

@@ -37,7 +37,7 @@ struct vehicle {
   sched::g* gp = nullptr;
   std::uint64_t id = 0;
   unsigned depth = 0;    // the goroutine's uncaught exceptions when it set out, itself included
-  bool forced = false;   // _Unwind_ForcedUnwind; else a C++ exception on its way to one of our boundaries
+  bool forced = false;   // unwound by us; else a C++ exception on its way to one of our boundaries
   bool foreign = false;  // of another language: the C++ runtime does not count it
   // The exception object. Forced: this is part of it, and the list holds a reference to it. Foreign: to know it again.
   // Else unused.

@@ -42,7 +42,7 @@ struct alignas(cache_line) p {
   // Goroutines started minus ended on this P: written by the owner only, summed by num_goroutine.
   std::atomic<std::int64_t> gcount{0};
 
-  // Opaque to sched: runtime/'s pool of defer records (newdefer/freedefer).
+  // Opaque to sched: runtime/'s pool of records for defers and panics.
   void* deferpool = nullptr;
   int deferpool_n = 0;
 

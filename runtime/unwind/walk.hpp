@@ -2,7 +2,7 @@
 //
 // Why: libgcc's unwinder interprets each frame's tables anew, and begins anew behind every landing pad (0.7 us a frame
 // with a destructor). A forced unwinding asks nobody and takes the same way through a given return address every time,
-// so that what the tables say about one is worth keeping (row_of). Measured: docs/panic.md.
+// so that what the tables say about one is worth keeping (row_of). Measured: docs/defer.md.
 //
 // How it stays compatible: the exception object carries the stop function and its argument where _Unwind_ForcedUnwind
 // puts them (private_1, private_2, common to libgcc and LLVM's libunwind), and between two frames the state of an

@@ -209,7 +209,7 @@ struct panic_data_of final : panic_data {
 [[noreturn]] void panic_nil();
 
 /// Not inlined, and a plain pointer, one reference to the data: so the frames between panic() and the unwinder have
-/// nothing to clean up. Each one that has would cost half a microsecond.
+/// nothing to clean up. Each one that has costs a landing: 20 ns, with the system's unwinder half a us.
 template <class T>
 __attribute__((noinline)) panic_data* new_panic_data(T&& value) {
   if constexpr (has_what<std::decay_t<T>> && std::is_constructible_v<bool, const std::decay_t<T>&>) {
