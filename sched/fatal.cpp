@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdio>
 
+#include "sched/atomic.hpp"
 #include "sched/futex.hpp"
 #include "sched/m.hpp"
 #include "sched/proc.hpp"
@@ -17,7 +17,7 @@ hooks_t hooks;
 namespace {
 
 // The first thread to report ends the process; others that fail meanwhile wait for that, so that reports do not mix.
-std::atomic<bool> reporting{false};
+atomic<bool> reporting{false};
 
 [[noreturn]] void report(const char* text, bool all, bool nobody_runs) {
   begin_report();

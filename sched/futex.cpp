@@ -27,7 +27,7 @@ class keep_errno {
 
 }  // namespace
 
-void futex_wait(std::atomic<std::uint32_t>* word, std::uint32_t expected, std::int64_t ns) {
+void futex_wait(atomic<std::uint32_t>* word, std::uint32_t expected, std::int64_t ns) {
   keep_errno keep;
   timespec ts{};
   if (ns >= 0) {
@@ -37,7 +37,7 @@ void futex_wait(std::atomic<std::uint32_t>* word, std::uint32_t expected, std::i
   ::syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, ns >= 0 ? &ts : nullptr, nullptr, 0);
 }
 
-void futex_wake(std::atomic<std::uint32_t>* word, int count) {
+void futex_wake(atomic<std::uint32_t>* word, int count) {
   keep_errno keep;
   ::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
 }

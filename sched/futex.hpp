@@ -6,14 +6,15 @@
 // note needs the futex.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+
+#include "sched/atomic.hpp"
 
 namespace gofer::sched {
 
 /// Sleeps while *word == expected, at most ns nanoseconds (ns < 0: for ever). Spurious returns are possible.
-void futex_wait(std::atomic<std::uint32_t>* word, std::uint32_t expected, std::int64_t ns = -1);
-void futex_wake(std::atomic<std::uint32_t>* word, int count);
+void futex_wait(atomic<std::uint32_t>* word, std::uint32_t expected, std::int64_t ns = -1);
+void futex_wake(atomic<std::uint32_t>* word, int count);
 
 /// Hint to the processor inside a spin loop.
 inline void cpu_relax() {
@@ -45,7 +46,7 @@ class futex_mutex {
 
  private:
   void lock_slow();
-  std::atomic<std::uint32_t> word_{0};
+  atomic<std::uint32_t> word_{0};
 };
 
 /// A one-shot event, Go's note: wakeup() may come before sleep(), at most once between clear()s.
@@ -65,7 +66,7 @@ class note {
   bool signalled() const { return word_.load(std::memory_order_acquire) != 0; }
 
  private:
-  std::atomic<std::uint32_t> word_{0};
+  atomic<std::uint32_t> word_{0};
 };
 
 }  // namespace gofer::sched

@@ -13,10 +13,10 @@
 // Changes go through casgstatus (park.cpp), which throws on any other.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
+#include "sched/atomic.hpp"
 #include "sched/config.hpp"
 #include "sched/futex.hpp"
 #include "sched/waitreason.hpp"
@@ -51,7 +51,7 @@ struct g {
   void* sp = nullptr;
   m* mp = nullptr;
   g* schedlink = nullptr;  // in whichever queue or free list the status allows
-  std::atomic<gstatus> status{gstatus::idle};
+  atomic<gstatus> status{gstatus::idle};
   wait_reason waitreason = wait_reason::none;
   bool plain = false;    // the g of a plain thread: parks by futex, never on a queue
   bool system = false;   // the runtime's own helper: not counted, not shown
@@ -78,7 +78,7 @@ struct g {
   // Passed from the waker to the woken (a sudog, a poll result); owned by the waiter while it runs, by the waker before
   // goready.
   void* param = nullptr;
-  std::atomic<std::uint32_t> select_done{0};  // a select's cases race to set this (see runtime/select.cpp)
+  atomic<std::uint32_t> select_done{0};  // a select's cases race to set this (see runtime/select.cpp)
 
   // Go's language state, owned by runtime/.
   runtime::_panic* _panic = nullptr;

@@ -5,10 +5,10 @@
 
 // Boost.Atomic's x86 operations are inline assembly, which ThreadSanitizer cannot see; std::atomic's it can.
 #define BOOST_LOCKFREE_FORCE_STD_ATOMIC
-#include <atomic>
 #include <boost/lockfree/queue.hpp>
 #include <cstdint>
 
+#include "sched/atomic.hpp"
 #include "sched/lockfree_allocator.hpp"
 
 namespace gofer::sched {
@@ -27,7 +27,7 @@ class globq {
  private:
   // 128 nodes of a cache line to start with; grows by allocation.
   boost::lockfree::queue<g*, boost::lockfree::allocator<lockfree_allocator<g*>>> queue_{128};
-  std::atomic<std::int64_t> size_{0};
+  atomic<std::int64_t> size_{0};
 };
 
 }  // namespace gofer::sched

@@ -19,7 +19,7 @@
 
 namespace gofer::sched {
 
-std::atomic<schedt*> the_sched{nullptr};
+atomic<schedt*> the_sched{nullptr};
 
 namespace {
 

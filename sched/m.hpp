@@ -7,9 +7,9 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-#include <atomic>
 #include <cstdint>
 
+#include "sched/atomic.hpp"
 #include "sched/g.hpp"
 
 namespace gofer::sched {
@@ -31,8 +31,8 @@ enum class theft_state : std::uint32_t { none, asked, taken };
 struct m {
   g* curg = nullptr;  // the g whose stack is in use; &g0 while the scheduler runs
   p* pp = nullptr;    // the P it holds, or nullptr; on a goroutine only between enter_sched and leave_sched
-  std::atomic<std::uint32_t> inside{1};  // keep_p.hpp: 0 while a goroutine runs its own code
-  std::atomic<theft_state> theft{theft_state::none};
+  atomic<std::uint32_t> inside{1};  // keep_p.hpp: 0 while a goroutine runs its own code
+  atomic<theft_state> theft{theft_state::none};
   pending_commit commit;
   eh_globals* eh = nullptr;   // this thread's, cached: __cxa_get_globals costs up to 7 ns
   int* errno_addr = nullptr;  // likewise

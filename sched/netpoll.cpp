@@ -26,11 +26,11 @@ struct pool_t {
   futex_mutex lock;  // guards free and used
   polldesc* free = nullptr;
   std::uint32_t used = 0;
-  std::atomic<polldesc*> chunks[chunk_count] = {};
-  std::atomic<bool> inited{false};
+  atomic<polldesc*> chunks[chunk_count] = {};
+  atomic<bool> inited{false};
   futex_mutex init_lock;
   // Goroutines parked in the poller; relaxed: read by the thread that parked last, or a round later.
-  alignas(cache_line) std::atomic<std::int64_t> waiters{0};
+  alignas(cache_line) atomic<std::int64_t> waiters{0};
 };
 constinit pool_t pool;
 
@@ -105,7 +105,7 @@ void arm_locked(polldesc* pd) {
 // Runs when the waiter's context is saved. From the exchange on, the goroutine belongs to whoever takes it out of the
 // word.
 void netpollblockcommit(g* gp, void* arg) {
-  auto* word = static_cast<std::atomic<std::uintptr_t>*>(arg);
+  auto* word = static_cast<atomic<std::uintptr_t>*>(arg);
   std::uintptr_t expected = pd_wait;
   // release; pairs with the acquire in netpollunblock: the waker sees the saved context
   if (word->compare_exchange_strong(expected, reinterpret_cast<std::uintptr_t>(gp), std::memory_order_acq_rel,
@@ -117,7 +117,7 @@ void netpollblockcommit(g* gp, void* arg) {
 }
 
 bool netpollblock(polldesc* pd, poll_mode mode) {
-  std::atomic<std::uintptr_t>& word = pollword(pd, mode);
+  atomic<std::uintptr_t>& word = pollword(pd, mode);
   for (;;) {
     std::uintptr_t seen = word.load(std::memory_order_relaxed);
     GOFER_CHECK(seen == pd_nil || seen == pd_ready, "netpoll: two goroutines wait for the same thing");
@@ -141,7 +141,7 @@ bool netpollblock(polldesc* pd, poll_mode mode) {
 // Takes the waiter out of the word and leaves `state` (pd_ready: an edge, pd_nil: time-out or close). Returns the
 // goroutine that has to be readied, or nullptr; a plain thread is woken here.
 g* netpollunblock(polldesc* pd, poll_mode mode, std::uintptr_t state) {
-  std::atomic<std::uintptr_t>& word = pollword(pd, mode);
+  atomic<std::uintptr_t>& word = pollword(pd, mode);
   // seq_cst: see the head of netpoll.hpp
   std::uintptr_t seen = word.load(std::memory_order_seq_cst);
   for (;;) {
@@ -190,7 +190,7 @@ void netpoll_forget(const schedt* s) {
   for (std::uint32_t i = 0; i < used; i++) {
     polldesc* pd = polldesc_at(i);
     for (const poll_mode mode : {poll_mode::read, poll_mode::write}) {
-      std::atomic<std::uintptr_t>& word = pollword(pd, mode);
+      atomic<std::uintptr_t>& word = pollword(pd, mode);
       std::uintptr_t seen = word.load(std::memory_order_acquire);
       if (seen == pd_nil || seen == pd_ready || seen == pd_wait || is_plain_waiter(seen)) continue;
       if (reinterpret_cast<g*>(seen)->sched != s) continue;

@@ -26,9 +26,9 @@
 // file per backend, which has to provide what stands under "Backend" below. Backends: netpoll_epoll.cpp.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
+#include "sched/atomic.hpp"
 #include "sched/config.hpp"
 #include "sched/futex.hpp"
 #include "sched/g.hpp"
@@ -66,10 +66,10 @@ struct poll_waiter;
 
 struct alignas(cache_line) polldesc {
   // What the hot path touches.
-  std::atomic<std::uintptr_t> rg{0};
-  std::atomic<std::uintptr_t> wg{0};
-  std::atomic<std::uint32_t> info{0};  // the bits below; written under lock, but for info_eventful
-  std::atomic<std::uint32_t> seq{0};   // counts the uses of this polldesc
+  atomic<std::uintptr_t> rg{0};
+  atomic<std::uintptr_t> wg{0};
+  atomic<std::uint32_t> info{0};  // the bits below; written under lock, but for info_eventful
+  atomic<std::uint32_t> seq{0};   // counts the uses of this polldesc
   int fd = -1;
   std::uint32_t index = 0;  // in the pool
 
@@ -78,8 +78,8 @@ struct alignas(cache_line) polldesc {
   // each request on a kept-alive connection moves it, leaves the timer alone; it re-arms itself when it fires too
   // early. A goroutine that is about to park makes sure that it is armed: the run() in which it was may be over.
   alignas(cache_line) futex_mutex lock;
-  std::atomic<std::int64_t> rd{0};
-  std::atomic<std::int64_t> wd{0};
+  atomic<std::int64_t> rd{0};
+  atomic<std::int64_t> wd{0};
   std::int64_t armed = 0;  // what `alarm` was last armed for
   timer alarm;
   polldesc* link = nullptr;  // free list
@@ -132,7 +132,7 @@ inline constexpr std::uintptr_t pd_nil = 0;
 inline constexpr std::uintptr_t pd_ready = 1;
 inline constexpr std::uintptr_t pd_wait = 2;
 
-inline std::atomic<std::uintptr_t>& pollword(polldesc* pd, poll_mode mode) {
+inline atomic<std::uintptr_t>& pollword(polldesc* pd, poll_mode mode) {
   return mode == poll_mode::read ? pd->rg : pd->wg;
 }
 

@@ -3,10 +3,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 
+#include "sched/atomic.hpp"
 #include "sched/fatal.hpp"
 #include "sched/netpoll.hpp"
 
@@ -17,8 +17,8 @@ namespace {
 struct epoll_state {
   int epfd = -1;
   int breakfd = -1;
-  std::atomic<std::uint32_t> break_pending{0};  // 1: breakfd was written and not read since
-  std::atomic<bool> no_pwait2{false};           // the kernel has no epoll_pwait2 (before 5.11)
+  atomic<std::uint32_t> break_pending{0};  // 1: breakfd was written and not read since
+  atomic<bool> no_pwait2{false};           // the kernel has no epoll_pwait2 (before 5.11)
 };
 constinit epoll_state st;
 

@@ -97,7 +97,7 @@ void poll_wake_plain(std::uintptr_t tagged) {
 }
 
 bool netpollblock_plain(polldesc* pd, poll_mode mode) {
-  std::atomic<std::uintptr_t>& word = pollword(pd, mode);
+  atomic<std::uintptr_t>& word = pollword(pd, mode);
   std::uintptr_t expected = pd_ready;
   if (word.compare_exchange_strong(expected, pd_nil, std::memory_order_seq_cst)) return true;
   poll_waiter* w = waiter_get();

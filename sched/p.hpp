@@ -1,9 +1,9 @@
 // p: the right to run goroutines, and everything that is cached per such right.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
+#include "sched/atomic.hpp"
 #include "sched/config.hpp"
 #include "sched/g.hpp"
 #include "sched/runq.hpp"
@@ -23,14 +23,14 @@ enum class pstatus : std::uint32_t {
 
 struct alignas(cache_line) p {
   std::int32_t id = 0;
-  std::atomic<pstatus> status{pstatus::idle};
+  atomic<pstatus> status{pstatus::idle};
   p* link = nullptr;  // idle list
-  std::atomic<m*> mp{nullptr};
-  schedt* sched = nullptr;                  // the run() it belongs to
-  std::atomic<std::uint32_t> schedtick{0};  // counts switches; written by the owner only
-  std::uint64_t last_timer_check = 0;       // cputicks()
-  std::atomic<std::uint32_t> syscalltick{0};
-  std::atomic<bool> stop{false};  // the run() is over: schedule nothing more (read at every schedule)
+  atomic<m*> mp{nullptr};
+  schedt* sched = nullptr;             // the run() it belongs to
+  atomic<std::uint32_t> schedtick{0};  // counts switches; written by the owner only
+  std::uint64_t last_timer_check = 0;  // cputicks()
+  atomic<std::uint32_t> syscalltick{0};
+  atomic<bool> stop{false};  // the run() is over: schedule nothing more (read at every schedule)
 
   // Dead g's with their stacks, default size only.
   g* gfree = nullptr;
@@ -40,7 +40,7 @@ struct alignas(cache_line) p {
   std::uint64_t goidcache_end = 0;
 
   // Goroutines started minus ended on this P: written by the owner only, summed by num_goroutine.
-  std::atomic<std::int64_t> gcount{0};
+  atomic<std::int64_t> gcount{0};
 
   // Opaque to sched: runtime/'s pool of records for defers and panics.
   void* deferpool = nullptr;

@@ -13,13 +13,13 @@
 
 namespace gofer::sched {
 
-std::atomic<std::int64_t> force_preempt_ns{10'000'000};
+atomic<std::int64_t> force_preempt_ns{10'000'000};
 
 namespace {
 
 constexpr std::int64_t ms = 1'000'000;
 
-std::atomic<bool> no_membarrier{false};
+atomic<bool> no_membarrier{false};
 
 long membarrier(int command) { return ::syscall(SYS_membarrier, command, 0, 0); }
 
@@ -125,7 +125,7 @@ int retake(schedt* s, std::int64_t now) {
       } else if (pp->sysmon_schedwhen + force_preempt_ns.load(std::memory_order_relaxed) <= now &&
                  others_wait(s, pp, now)) {
         if (no_membarrier.load(std::memory_order_relaxed)) {
-          static std::atomic<bool> said{false};
+          static atomic<bool> said{false};
           if (!said.exchange(true)) {
             write_err(
                 "gofer: this kernel refuses membarrier(2) (before Linux 4.14, or seccomp): a goroutine that computes "

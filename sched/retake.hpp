@@ -1,8 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
+#include "sched/atomic.hpp"
 #include "sched/schedt.hpp"
 
 namespace gofer::sched {
@@ -11,7 +11,7 @@ namespace gofer::sched {
 void retake_init();
 
 /// How long a goroutine may keep its P while others wait: 10 ms, Go's time slice. Tests make it shorter.
-extern std::atomic<std::int64_t> force_preempt_ns;
+extern atomic<std::int64_t> force_preempt_ns;
 
 /// sysmon: takes Ps from threads that have been in a blocking call for a whole look, and from goroutines that have run
 /// for 10 ms while others wait, and hands them to other threads. Returns how many.

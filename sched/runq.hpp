@@ -10,9 +10,9 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 
+#include "sched/atomic.hpp"
 #include "sched/config.hpp"
 
 namespace gofer::sched {
@@ -72,10 +72,10 @@ class runq {
   }
 
  private:
-  std::atomic<std::uint32_t> head_{0};
-  std::atomic<std::uint32_t> tail_{0};
-  std::atomic<g*> next_{nullptr};
-  std::array<std::atomic<g*>, runq_size> slots_{};
+  atomic<std::uint32_t> head_{0};
+  atomic<std::uint32_t> tail_{0};
+  atomic<g*> next_{nullptr};
+  std::array<atomic<g*>, runq_size> slots_{};
 };
 
 }  // namespace gofer::sched

@@ -4,10 +4,10 @@
 
 #include <signal.h>
 
-#include <atomic>
 #include <cstdint>
 #include <vector>
 
+#include "sched/atomic.hpp"
 #include "sched/config.hpp"
 #include "sched/futex.hpp"
 #include "sched/globq.hpp"
@@ -30,38 +30,38 @@ struct schedt {
   std::int64_t mid = 0;  // ids given out
 
   // How many Ps are idle, how many Ms look for work. The wake-up protocol (wake.cpp) rests on these two.
-  alignas(cache_line) std::atomic<std::int32_t> npidle{0};
-  std::atomic<std::int32_t> nmspinning{0};
+  alignas(cache_line) atomic<std::int32_t> npidle{0};
+  atomic<std::int32_t> nmspinning{0};
 
   // allp[0..nallp) exist for ever; Ps at and beyond nprocs are retired. Slots are written before nallp (release).
-  alignas(cache_line) std::atomic<std::int32_t> nprocs{0};
-  std::atomic<std::int32_t> nallp{0};
+  alignas(cache_line) atomic<std::int32_t> nprocs{0};
+  atomic<std::int32_t> nallp{0};
   p* allp[max_procs] = {};
 
   // When the poller was last asked (nanotime), 0 while somebody blocks in it; until when that one will, 0 for ever.
-  std::atomic<std::int64_t> lastpoll{0};
-  std::atomic<std::int64_t> polluntil{0};
+  atomic<std::int64_t> lastpoll{0};
+  atomic<std::int64_t> polluntil{0};
 
   globq global;  // the global run queue
 
-  std::atomic<std::uint64_t> goidgen{1};  // last goroutine id given out; 1 is main's
-  std::atomic<std::int64_t> gcount{0};    // goroutines started minus ended by threads without a P
+  atomic<std::uint64_t> goidgen{1};  // last goroutine id given out; 1 is main's
+  atomic<std::int64_t> gcount{0};    // goroutines started minus ended by threads without a P
 
   sigset_t sigmask{};  // of the thread that started the runtime; workers begin with it
 
-  std::atomic<bool> stopping{false};
-  std::atomic<bool> main_started{false};
-  std::atomic<bool> main_goexited{false};
-  note main_done;                              // run()'s thread sleeps here
-  std::atomic<std::uint32_t> workers_left{0};  // futex word: workers that have not ended yet
+  atomic<bool> stopping{false};
+  atomic<bool> main_started{false};
+  atomic<bool> main_goexited{false};
+  note main_done;                         // run()'s thread sleeps here
+  atomic<std::uint32_t> workers_left{0};  // futex word: workers that have not ended yet
 
-  std::atomic<bool> sysmon_waits{false};
+  atomic<bool> sysmon_waits{false};
   note sysmon_note;
   pthread_t sysmon_thread{};
-  std::atomic<std::uint32_t> sysmon_tid{0};
+  atomic<std::uint32_t> sysmon_tid{0};
 };
 
 /// The running instance, or nullptr.
-extern std::atomic<schedt*> the_sched;
+extern atomic<schedt*> the_sched;
 
 }  // namespace gofer::sched

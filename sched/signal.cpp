@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cstdio>
 #include <cstring>
 
+#include "sched/atomic.hpp"
 #include "sched/proc.hpp"
 #include "sched/schedule.hpp"
 #include "sched/stack.hpp"
@@ -23,7 +23,7 @@ constexpr std::size_t altstack_size = 256 * 1024;
 
 constexpr std::array<int, 3> fault_signals = {SIGSEGV, SIGBUS, SIGFPE};
 struct sigaction previous[fault_signals.size()];
-std::array<std::atomic<bool>, fault_signals.size()> users_own;  // previous is a handler of the program
+std::array<atomic<bool>, fault_signals.size()> users_own;  // previous is a handler of the program
 
 void* stack_pointer(void* context) {
   const auto* uc = static_cast<const ucontext_t*>(context);
@@ -83,7 +83,7 @@ void on_fault(int sig, siginfo_t* info, void* context) {
 }  // namespace
 
 void install_signal_handlers() {
-  static std::atomic<bool> called{false};
+  static atomic<bool> called{false};
   const bool first = !called.exchange(true);
   struct sigaction sa {};
   sa.sa_sigaction = on_fault;

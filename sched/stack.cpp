@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <mutex>
 #include <new>
 #include <vector>
 
+#include "sched/atomic.hpp"
 #include "sched/fatal.hpp"
 #include "sched/futex.hpp"
 #include "sched/switch.hpp"
@@ -33,7 +33,7 @@ struct slab {
   char* base;
   std::size_t stride;  // guard page + usable bytes
   std::uint32_t count;
-  std::atomic<std::uint32_t> used{0};  // [0, used) have a g; release, pairs with the acquire in for_each_g
+  atomic<std::uint32_t> used{0};  // [0, used) have a g; release, pairs with the acquire in for_each_g
   slab* next;
 };
 
@@ -57,16 +57,16 @@ central& the_central() {
   return *c;
 }
 
-std::atomic<slab*> slabs{nullptr};
-std::atomic<std::size_t> default_size{default_stack_size};
+atomic<slab*> slabs{nullptr};
+atomic<std::size_t> default_size{default_stack_size};
 
 enum class guard_kind { unknown, madvise_guard, mprotect_guard, none };
-std::atomic<guard_kind> guards{guard_kind::unknown};
+atomic<guard_kind> guards{guard_kind::unknown};
 
 std::size_t round_to_pages(std::size_t size) { return (size + page_size - 1) & ~(page_size - 1); }
 
 void warn_no_guards() {
-  static std::atomic<bool> warned{false};
+  static atomic<bool> warned{false};
   if (warned.exchange(true)) return;
   write_err(
       "gofer: warning: no guard pages for further stacks: the limit on memory mappings is reached. "

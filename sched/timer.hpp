@@ -4,8 +4,9 @@
 // is due. No thread of their own.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+
+#include "sched/atomic.hpp"
 
 namespace gofer::sched {
 
@@ -19,11 +20,11 @@ struct timer {
 
   callback f = nullptr;
   void* arg = nullptr;
-  std::int64_t when = 0;                  // nanotime(); written under the heap's lock while in a heap
-  std::int64_t period = 0;                // 0: fires once
-  std::atomic<timerheap*> heap{nullptr};  // in which heap, nullptr when in none
-  std::uint32_t index = 0;                // where in it
-  callback dropped = nullptr;  // called instead of f when the run ends with t armed; for who must free something
+  std::int64_t when = 0;             // nanotime(); written under the heap's lock while in a heap
+  std::int64_t period = 0;           // 0: fires once
+  atomic<timerheap*> heap{nullptr};  // in which heap, nullptr when in none
+  std::uint32_t index = 0;           // where in it
+  callback dropped = nullptr;        // called instead of f when the run ends with t armed; for who must free something
 };
 
 /// Arms t for `when` (nanotime), then every `period` ns if that is > 0. t must be in no heap. Callable from every

@@ -6,11 +6,11 @@
 // Four children per node halve the depth of a binary heap, and the children share a cache line (Go's time.go).
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <vector>
 
+#include "sched/atomic.hpp"
 #include "sched/futex.hpp"
 #include "sched/timer.hpp"
 
@@ -51,7 +51,7 @@ class timerheap {
     first_.store(entries_.empty() ? never : entries_[0].when, std::memory_order_release);
   }
 
-  std::atomic<std::int64_t> first_{never};
+  atomic<std::int64_t> first_{never};
   mutable futex_mutex lock_;
   std::vector<entry> entries_;
 };

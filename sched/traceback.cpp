@@ -20,10 +20,10 @@
 #include <unwind.h>
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
+#include "sched/atomic.hpp"
 #include "sched/park.hpp"
 #include "sched/switch.hpp"
 
@@ -55,7 +55,7 @@ constexpr std::size_t probes = 8;
 
 // An entry is pc << 2 | step, and never changes but to by_unwinder. Each says all by itself, so every access is
 // relaxed.
-std::array<std::atomic<std::uintptr_t>, table_size> table;
+std::array<atomic<std::uintptr_t>, table_size> table;
 
 std::size_t slot_of(std::uintptr_t pc) { return (pc * 0x9E3779B97F4A7C15u) >> 51; }
 static_assert(table_size == std::size_t{1} << (64 - 51));
@@ -75,7 +75,7 @@ void learn(const void* pc, step s) {
   const auto key = reinterpret_cast<std::uintptr_t>(pc);
   const std::uintptr_t wanted = key << 2 | static_cast<std::uintptr_t>(s);
   for (std::size_t i = 0, at = slot_of(key); i < probes; i++) {
-    std::atomic<std::uintptr_t>& slot = table[(at + i) % table_size];
+    atomic<std::uintptr_t>& slot = table[(at + i) % table_size];
     std::uintptr_t entry = 0;
     if (slot.compare_exchange_strong(entry, wanted, std::memory_order_relaxed)) return;
     if (entry >> 2 != key) continue;
