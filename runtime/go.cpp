@@ -80,7 +80,8 @@ void run_main(const options& o, void (*main)(void*), void* arg) {
   const runtime::knobs k = runtime::read_knobs(o);
   runtime::set_traceback_level(k.traceback);
   runtime::use_system_unwinder(k.system_unwinder);
-  sched::schedt* s = sched::sched_start({.procs = k.maxprocs, .stack_size = k.stack_size});
+  sched::schedt* s =
+      sched::sched_start({.procs = k.maxprocs, .stack_size = k.stack_size, .max_threads = k.max_threads});
   if (k.maxprocs > 0) sched::gomaxprocs(k.maxprocs);
   sched::sched_run_main(s, main, arg, __builtin_return_address(0));
   sched::sched_stop(s);

@@ -254,7 +254,11 @@ bool chansend(hchan* dc, void* elem, bool block) {
     runtime::block_for_ever(wait_reason::chan_send_nil);
   }
   runtime::hchan* c = full(dc);
-  if (!block && !c->may_send()) return false;
+  if (block) {
+    sched::rejoin();
+  } else if (!c->may_send()) {
+    return false;
+  }
   c->lock(wait_reason::chan_send);
   for (;;) {
     const attempt tried = runtime::send_locked(c, elem);
@@ -279,7 +283,11 @@ recv_result chanrecv(hchan* dc, void* to, bool block) {
   }
   runtime::hchan* c = full(dc);
   if (__builtin_expect(c->timer != nullptr, 0)) runtime::timer_poll(c->timer);
-  if (!block && !c->may_recv()) return recv_result::empty;
+  if (block) {
+    sched::rejoin();
+  } else if (!c->may_recv()) {
+    return recv_result::empty;
+  }
   c->lock(wait_reason::chan_receive);
   for (;;) {
     const attempt tried = runtime::recv_locked(c, to);

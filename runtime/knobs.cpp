@@ -82,6 +82,16 @@ knobs read_knobs(const options& o) {
   k.maxprocs = o.maxprocs;
   if (k.maxprocs == 0)
     k.maxprocs = static_cast<int>(number("GOFER_MAXPROCS", 1, sched::max_procs, "a number of workers from 1 to 1024"));
+  constexpr int most_threads = 1'000'000;
+  if (o.max_threads < 0 || o.max_threads > most_threads) {
+    bad_knob("options.max_threads", std::to_string(o.max_threads).c_str(),
+             "a number of threads from 1 to 1000000, or 0 for the default");
+  }
+  k.max_threads = o.max_threads;
+  if (k.max_threads == 0) {
+    k.max_threads =
+        static_cast<int>(number("GOFER_MAXTHREADS", 1, most_threads, "a number of threads from 1 to 1000000"));
+  }
   k.stack_size = o.stack_size;
   if (k.stack_size == 0) {
     k.stack_size = static_cast<std::size_t>(number("GOFER_STACK", static_cast<long long>(sched::min_stack_size),

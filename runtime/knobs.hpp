@@ -12,6 +12,7 @@ enum class traceback_level { none, single, all, system, crash };
 struct knobs {
   int maxprocs = 0;
   std::size_t stack_size = 0;
+  int max_threads = 0;
   traceback_level traceback = traceback_level::single;
   bool system_unwinder = false;
 };

@@ -133,6 +133,7 @@ void do_spin() {
 }
 
 void mutex_lock_slow(std::atomic<std::uint32_t>* state, sched::wait_reason reason) {
+  sched::rejoin();
   semroot& root = semroot_of(state);
   semwaiter w;
   bool starving = false;

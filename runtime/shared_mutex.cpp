@@ -111,6 +111,7 @@ bool pass_on(semroot& root, std::atomic<std::uint32_t>* state, std::uint32_t min
 }  // namespace
 
 void rw_lock_slow(std::atomic<std::uint32_t>* state) {
+  sched::rejoin();
   semroot& root = semroot_of(state);
   semwaiter w;
   bool starving = false;
@@ -184,6 +185,7 @@ void rw_unlock_slow(std::atomic<std::uint32_t>* state) {
 }
 
 void rw_lock_shared_slow(std::atomic<std::uint32_t>* state) {
+  sched::rejoin();
   semroot& root = semroot_of(state);
   int spins = 0;
   std::uint32_t old = state->load(std::memory_order_relaxed);

@@ -1,5 +1,5 @@
-// The atomic type of the scheduler: std::atomic, under a name of its own, so that the explorer (tests/explore) can build
-// the same sources with one that stops before every access.
+// The atomic type of the scheduler: std::atomic, under a name of its own, so that the explorer (tests/explore) can
+// build the same sources with one that stops before every access.
 #pragma once
 
 #include <atomic>

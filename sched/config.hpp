@@ -54,6 +54,10 @@ inline constexpr std::size_t max_stack_size = std::size_t{1} << 30;
 
 inline constexpr int max_procs = 1024;
 
+/// Worker threads at most, blocked ones included (Go's SetMaxThreads default): far more than a machine bears, so that
+/// reaching it means that blocking calls pile up.
+inline constexpr int default_max_threads = 10'000;
+
 /// Dead goroutines (with their stacks) that a P keeps, and how many move to or from the central list at once (Go: 64,
 /// 32).
 inline constexpr int gfree_local_max = 64;

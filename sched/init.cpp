@@ -1,16 +1,17 @@
 // Starting and ending the scheduler, GOMAXPROCS.
 //
-// Each run has its own schedt and Ps. Ending one means: every P is told to stop, idle workers are woken and end, busy
-// ones end when they next come to the scheduler. A worker that does not come (its goroutine computes for ever, or
-// blocks in a system call) is left behind with its P; nothing it does can reach the next run, because everything it
-// holds belongs to the old schedt.
+// Each run has its own schedt and Ps (a later one takes over those of one that left nothing behind). Ending one means:
+// every P is told to stop, idle workers are woken and end, busy ones end when they next come to the scheduler. A worker
+// that does not come (its goroutine computes for ever, or blocks in a system call) is left behind with its P; nothing
+// it does can reach the next run, because everything it holds belongs to the old schedt.
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <mutex>
-#include <thread>
 
 #include "sched/clock.hpp"
+#include "sched/cpulimit.hpp"
 #include "sched/netpoll.hpp"
 #include "sched/proc.hpp"
 #include "sched/retake.hpp"
@@ -32,17 +33,6 @@ std::mutex& admin() {
   return *mu;
 }
 
-int usable_processors() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) == 0) {
-    const int n = CPU_COUNT(&set);
-    if (n > 0) return n;
-  }
-  const unsigned n = std::thread::hardware_concurrency();
-  return n > 0 ? static_cast<int>(n) : 1;
-}
-
 p* new_p(schedt* s, std::int32_t id) {
   auto* pp = new p;
   pp->id = id;
@@ -50,17 +40,29 @@ p* new_p(schedt* s, std::int32_t id) {
   return pp;
 }
 
-void set_procs(schedt* s, std::int32_t n) {
-  const std::lock_guard hold(s->lock);
-  const std::int32_t old = s->nprocs.load(std::memory_order_relaxed);
-  for (std::int32_t i = old; i < n; i++) {
-    // A P that was retired stays what it is: its timers are still in it, and its last M may not have left it yet.
+// Takes back up to `missing` Ps that were retired, with the timers that are still in them. One whose M has not come to
+// leave it goes on as if nothing had been (retire has the other half).
+void revive_locked(schedt* s, std::int32_t missing) {
+  const std::int32_t nallp = s->nallp.load(std::memory_order_relaxed);
+  for (std::int32_t i = 0; i < nallp && missing > 0; i++) {
+    p* pp = s->allp[i];
+    if (!pp->stop.load(std::memory_order_relaxed)) continue;
+    pp->stop.store(false, std::memory_order_relaxed);
+    missing--;
+    if (pp->status.load(std::memory_order_acquire) == pstatus::dead) pidleput_locked(s, pp);
+  }
+  for (; missing > 0; missing--) {
     const std::int32_t id = s->nallp.load(std::memory_order_relaxed);
-    GOFER_CHECK(id < max_procs, "too many changes of GOMAXPROCS");
     s->allp[id] = new_p(s, id);
     s->nallp.store(id + 1, std::memory_order_release);  // release; pairs with the acquires of those who walk allp
     pidleput_locked(s, s->allp[id]);
   }
+}
+
+void set_procs(schedt* s, std::int32_t n) {
+  const std::lock_guard hold(s->lock);
+  const std::int32_t old = s->nprocs.load(std::memory_order_relaxed);
+  if (n > old) revive_locked(s, n - old);
   std::int32_t surplus = old - n;
   for (std::int32_t i = s->nallp.load(std::memory_order_relaxed) - 1; i > 0 && surplus > 0; i--) {
     if (s->allp[i]->stop.exchange(true, std::memory_order_relaxed)) continue;
@@ -80,6 +82,46 @@ void set_procs(schedt* s, std::int32_t n) {
   s->nprocs.store(n, std::memory_order_seq_cst);
 }
 
+// An instance whose run has left neither a worker nor a goroutine behind, as good as new. Others are kept as they are:
+// what is left of their runs still looks at them.
+schedt* reuse_ended() {
+  for (schedt** link = &ended; *link != nullptr; link = &(*link)->older) {
+    schedt* s = *link;
+    if (!s->reusable) continue;
+    *link = s->older;
+    return s;
+  }
+  return nullptr;
+}
+
+void make_reusable(schedt* s) {
+  for (std::int32_t i = 0; i < s->nallp.load(std::memory_order_relaxed); i++) {
+    p* pp = s->allp[i];
+    pp->status.store(pstatus::dead, std::memory_order_relaxed);
+    pp->link = nullptr;
+    pp->mp.store(nullptr, std::memory_order_relaxed);
+    pp->gcount.store(0, std::memory_order_relaxed);
+    pp->goidcache = pp->goidcache_end = 0;
+  }
+  s->midle = nullptr;
+  s->nmidle = s->nmidlelocked = s->nm = 0;
+  s->pidle = nullptr;
+  s->mid = 0;
+  s->npidle.store(0, std::memory_order_relaxed);
+  s->nmspinning.store(0, std::memory_order_relaxed);
+  s->nprocs.store(0, std::memory_order_relaxed);
+  s->polluntil.store(0, std::memory_order_relaxed);
+  s->goidgen.store(1, std::memory_order_relaxed);
+  s->gcount.store(0, std::memory_order_relaxed);
+  s->main_started.store(false, std::memory_order_relaxed);
+  s->main_goexited.store(false, std::memory_order_relaxed);
+  s->main_done.clear();
+  s->sysmon_rests.store(sysmon_rest::no, std::memory_order_relaxed);
+  s->sysmon_tid.store(0, std::memory_order_relaxed);
+  s->short_of_threads = false;
+  s->reusable = true;
+}
+
 }  // namespace
 
 schedt* sched_start(const start_params& params) {
@@ -90,7 +132,12 @@ schedt* sched_start(const start_params& params) {
   netpoll_init();
   install_signal_handlers();
   retake_init();
-  auto* s = new schedt;
+  schedt* s = reuse_ended();
+  if (s == nullptr) s = new schedt;
+  s->reusable = false;
+  s->stopping.store(false, std::memory_order_relaxed);
+  s->max_threads = params.max_threads > 0 ? params.max_threads : default_max_threads;
+  s->follow_processors = params.procs <= 0;
   pthread_sigmask(SIG_SETMASK, nullptr, &s->sigmask);
   s->lastpoll.store(nanotime(), std::memory_order_relaxed);
   int procs = params.procs > 0 ? params.procs : usable_processors();
@@ -186,6 +233,18 @@ void sched_stop(schedt* s) {
     gfpurge(pp);
     if (hooks.release_pool != nullptr) hooks.release_pool(pp);
   }
+  if (left == 0 && gcount_of(s) == 0) make_reusable(s);
+}
+
+void follow_processors(schedt* s) {
+  // Not while the run is being ended, which waits for sysmon, the caller.
+  const std::unique_lock only(admin(), std::try_to_lock);
+  if (!only || !s->follow_processors || s->stopping.load(std::memory_order_relaxed)) return;
+  const int n = std::min(usable_processors(), max_procs);
+  const int old = s->nprocs.load(std::memory_order_relaxed);
+  if (n == old) return;
+  set_procs(s, n);
+  if (n > old) wakep(s);
 }
 
 int gomaxprocs(int n) {
@@ -193,7 +252,9 @@ int gomaxprocs(int n) {
   schedt* s = the_sched.load(std::memory_order_acquire);
   if (s == nullptr) return usable_processors();
   const int old = s->nprocs.load(std::memory_order_relaxed);
-  if (n < 1 || n == old) return old;
+  if (n < 1) return old;
+  s->follow_processors = false;
+  if (n == old) return old;
   set_procs(s, n > max_procs ? max_procs : n);
   wakep(s);
   return old;

@@ -8,8 +8,10 @@
 // between; the thread itself needs no fence. Rejected: a signal whose handler gives the P up (EINTR in users' calls,
 // and the same flag would be needed).
 //
-// From the theft on the goroutine runs on without a P (mp->pp is null) until it parks, yields, or ends: what it readies
-// or starts goes to the global queue, and once it has parked it is one like all others.
+// From the theft on the goroutine runs on without a P (mp->pp is null, theft is `taken`): what it readies or starts
+// goes to the global queue. It queues for a P at its next call that may park, whether that has to wait or not (rejoin),
+// and is one like all others again. Rejected: every call into gofer. `go`, unlock, close and the try_ forms never park,
+// so that users call them with a std::mutex held, which has to be unlocked by the same thread.
 #pragma once
 
 #include "sched/m.hpp"

@@ -106,7 +106,10 @@ void newproc_cancel(g* gp) {
 
 std::int64_t gcount() {
   const schedt* s = the_sched.load(std::memory_order_acquire);
-  if (s == nullptr) return 0;
+  return s == nullptr ? 0 : gcount_of(s);
+}
+
+std::int64_t gcount_of(const schedt* s) {
   std::int64_t n = s->gcount.load(std::memory_order_relaxed);
   const std::int32_t nallp = s->nallp.load(std::memory_order_acquire);
   for (std::int32_t i = 0; i < nallp; i++) n += s->allp[i]->gcount.load(std::memory_order_relaxed);

@@ -35,6 +35,17 @@ void goready_tail(g* gp);
 /// Lets others run; the caller goes to the tail of the local queue. On a plain thread: sched_yield.
 void gosched();
 
+void rejoin_slow(m* mp);
+
+/// A goroutine that has lost its P to sysmon (keep_p.hpp) queues for one. First thing in every operation that may park:
+/// one that can go on at once would otherwise keep its thread busy beside GOMAXPROCS others for ever. errno stays.
+inline void rejoin() {
+  m* mp = getm_or_null();
+  if (mp != nullptr && __builtin_expect(mp->theft.load(std::memory_order_relaxed) == theft_state::taken, 0)) {
+    rejoin_slow(mp);
+  }
+}
+
 /// Binds the running goroutine and its thread to each other, until as many unlocks or the goroutine's end. Nothing on a
 /// plain thread, which is so anyway.
 void lock_os_thread();

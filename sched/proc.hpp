@@ -29,8 +29,9 @@ void newproc_start(g* gp, void (*entry)(void*));
 void newproc_cancel(g* gp);
 
 struct start_params {
-  int procs = 0;               // 0: one per processor this process may use
+  int procs = 0;               // 0: one per processor this process may use, also when their number changes
   std::size_t stack_size = 0;  // 0: the default
+  int max_threads = 0;         // 0: default_max_threads
 };
 
 /// Starts the scheduler unless it runs; returns its instance. Any thread.

@@ -102,11 +102,18 @@ void settle_theft(m* mp) {
     }
     mp->inside.store(1, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    const theft_state now = mp->theft.load(std::memory_order_acquire);
-    if (now == theft_state::asked) continue;
-    mp->theft.store(theft_state::none, std::memory_order_relaxed);
-    return;
+    if (mp->theft.load(std::memory_order_acquire) != theft_state::asked) return;
   }
+}
+
+bool new_syscall(schedt* s) {
+  const std::int32_t nallp = s->nallp.load(std::memory_order_acquire);
+  for (std::int32_t i = 0; i < nallp; i++) {
+    const p* pp = s->allp[i];
+    if (pp->status.load(std::memory_order_seq_cst) != pstatus::syscall) continue;
+    if (pp->sysmon_syscalltick != pp->syscalltick.load(std::memory_order_relaxed)) return true;
+  }
+  return false;
 }
 
 int retake(schedt* s, std::int64_t now) {

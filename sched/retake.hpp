@@ -17,4 +17,7 @@ extern atomic<std::int64_t> force_preempt_ns;
 /// for 10 ms while others wait, and hands them to other threads. Returns how many.
 int retake(schedt* s, std::int64_t now);
 
+/// Whether a blocking call has begun on any P since the last retake.
+bool new_syscall(schedt* s);
+
 }  // namespace gofer::sched

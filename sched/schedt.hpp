@@ -1,5 +1,5 @@
 // schedt: what the Ps and Ms of one run() share. Made by sched_start, ended by sched_stop, never freed: a goroutine or
-// a thread that outlives its run may still look at it.
+// a thread that outlives its run may still look at it. The next run takes it over if there is none.
 #pragma once
 
 #include <signal.h>
@@ -16,8 +16,14 @@
 
 namespace gofer::sched {
 
+/// How deep sysmon sleeps: not at all or for a moment; until the next blocking call; until a P is not idle any more.
+enum class sysmon_rest : std::uint32_t { no, nap, idle };
+
 struct schedt {
-  schedt* older = nullptr;  // instances of runs that are over: kept, because what is left of those may look at them
+  schedt* older = nullptr;         // instances of runs that are over: what is left of those may look at them
+  bool reusable = false;           // this one's run left nothing
+  bool follow_processors = false;  // nobody has set GOMAXPROCS
+  int max_threads = 0;             // workers at most
 
   // Idle lists and counts; everything below up to the next blank line is guarded by lock.
   futex_mutex lock;
@@ -26,8 +32,9 @@ struct schedt {
   int nmidlelocked = 0;  // workers asleep because their goroutine is (lock_os_thread)
   int nm = 0;            // workers alive (created and not ended)
   p* pidle = nullptr;
-  m* allm = nullptr;     // every worker ever, for joining
-  std::int64_t mid = 0;  // ids given out
+  m* allm = nullptr;              // every worker that is not joined yet
+  std::int64_t mid = 0;           // ids given out
+  bool short_of_threads = false;  // a P that has work was put on the idle list, for want of a thread
 
   // How many Ps are idle, how many Ms look for work. The wake-up protocol (wake.cpp) rests on these two.
   alignas(cache_line) atomic<std::int32_t> npidle{0};
@@ -55,7 +62,7 @@ struct schedt {
   note main_done;                         // run()'s thread sleeps here
   atomic<std::uint32_t> workers_left{0};  // futex word: workers that have not ended yet
 
-  atomic<bool> sysmon_waits{false};
+  atomic<sysmon_rest> sysmon_rests{sysmon_rest::no};
   note sysmon_note;
   pthread_t sysmon_thread{};
   atomic<std::uint32_t> sysmon_tid{0};

@@ -64,10 +64,13 @@ inline bool wanted_after_push(schedt* s) {
   if (s->nprocs.load(std::memory_order_relaxed) == 1) return false;
   return s->nmspinning.fetch_add(0, std::memory_order_seq_cst) == 0 && s->npidle.load(std::memory_order_seq_cst) != 0;
 }
+/// How long a worker beyond GOMAXPROCS sleeps before it ends: ten seconds, a guess. Tests make it shorter.
+extern atomic<std::int64_t> idle_thread_ns;
+
 void startm(schedt* s, p* pp, bool spinning);
 /// Gives up a P that was stopped (gomaxprocs, end of the run): its goroutines go to the global queue.
 void retire(m* mp);
-/// Sleeps until there is a P for this M. False: the run is over.
+/// Sleeps until there is a P for this M. False: the run is over, or the thread is one too many: it ends.
 bool stopm(m* mp);
 /// For a thread with a goroutine of its own (lock_os_thread): gives the P away and sleeps until somebody has found that
 /// goroutine runnable and brings a P. False: the run is over.
@@ -81,6 +84,16 @@ void acquirep(m* mp, p* pp);
 p* releasep(m* mp);
 void pidleput_locked(schedt* s, p* pp);
 p* pidleget_locked(schedt* s);
+
+// --- newproc.cpp
+
+/// Goroutines of that run that are alive.
+std::int64_t gcount_of(const schedt* s);
+
+// --- init.cpp
+
+/// sysmon, now and then: GOMAXPROCS follows the processors that the process may use, unless somebody has set it.
+void follow_processors(schedt* s);
 
 // --- checkdead.cpp
 

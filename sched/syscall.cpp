@@ -14,10 +14,10 @@ namespace gofer::sched {
 namespace {
 
 // On g0, gp's context saved, no P held: queue it, or go on at once with a P that has become free.
-void commit_exitsyscall(g* gp, void*) {
+void queue_for_p(g* gp, gstatus from) {
   m* mp = getm();
   schedt* s = mp->sched;
-  casgstatus(gp, gstatus::syscall, gstatus::runnable);
+  casgstatus(gp, from, gstatus::runnable);
   p* pp = nullptr;
   {
     const std::lock_guard hold(s->lock);
@@ -30,6 +30,9 @@ void commit_exitsyscall(g* gp, void*) {
   acquirep(mp, pp);
   mp->resume = gp;
 }
+
+void commit_exitsyscall(g* gp, void*) { queue_for_p(gp, gstatus::syscall); }
+void commit_rejoin(g* gp, void*) { queue_for_p(gp, gstatus::running); }
 
 }  // namespace
 
@@ -49,9 +52,22 @@ void entersyscall() {
   pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
   pp->mp.store(nullptr, std::memory_order_relaxed);
   // release; pairs with the CAS in retake: whoever takes the P sees all that we did with it. seq_cst against
-  // sysmon_waits.
+  // sysmon_rests.
   pp->status.store(pstatus::syscall, std::memory_order_seq_cst);
-  if (mp->sched->sysmon_waits.load(std::memory_order_seq_cst)) wake_sysmon(mp->sched);
+  if (mp->sched->sysmon_rests.load(std::memory_order_seq_cst) != sysmon_rest::no) wake_sysmon(mp->sched);
+}
+
+void rejoin_slow(m* mp) {
+  // Within the runtime's own sections nobody parks; the next operation will do it.
+  if (!on_goroutine(mp) || mp->inside.load(std::memory_order_relaxed) != 0) return;
+  enter_sched(mp);
+  if (mp->pp != nullptr) {
+    leave_sched(mp);
+    return;
+  }
+  g* gp = mp->curg;
+  mp->commit = {commit_rejoin, gp, nullptr};
+  leave(mp, gp, nullptr, false);
 }
 
 void exitsyscall() {

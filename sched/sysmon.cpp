@@ -1,6 +1,7 @@
 // sysmon: a thread without a P that looks after what nobody else does: Ps that are held too long (retake.cpp), a poller
-// that no worker had time for, memory of unused stacks. It sleeps 20 us between looks, up to 10 ms when nothing happens
-// (Go's numbers), a second when every P is idle.
+// that no worker had time for, memory of unused stacks, threads that have ended. It sleeps 20 us between looks, up to
+// 10 ms when nothing happens (Go's numbers), a second when every P is idle. A blocking call ends the longer naps, so
+// that its P is taken when it has lasted 20 us, or a millisecond when the last such call was just before.
 #include <unistd.h>
 
 #include <mutex>
@@ -37,50 +38,100 @@ void poll_if_forgotten(schedt* s, std::int64_t now) {
   checkdead_locked(s);
 }
 
-// Sleeps while every P is idle. True: something may have happened; false: a second went by. Never longer: Ps that get
-// work from the poller or a timer do not wake sysmon, which then has hogs to look after, and stacks that have become
-// unused.
-bool sleep_while_idle(schedt* s) {
+// Sleeps while every P is idle, at most for a second: there are stacks, threads and processors to look after.
+void sleep_while_idle(schedt* s) {
   {
     const std::lock_guard hold(s->lock);
-    if (s->npidle.load(std::memory_order_relaxed) != s->nprocs.load(std::memory_order_relaxed)) return true;
-    if (s->stopping.load(std::memory_order_relaxed)) return true;
+    if (s->npidle.load(std::memory_order_relaxed) != s->nprocs.load(std::memory_order_relaxed)) return;
+    if (s->stopping.load(std::memory_order_relaxed)) return;
     s->sysmon_note.clear();
-    s->sysmon_waits.store(true, std::memory_order_seq_cst);
+    s->sysmon_rests.store(sysmon_rest::idle, std::memory_order_seq_cst);
   }
-  const bool woken = s->sysmon_note.sleep_for(second);
-  s->sysmon_waits.store(false, std::memory_order_seq_cst);
+  s->sysmon_note.sleep_for(second);
+  s->sysmon_rests.store(sysmon_rest::no, std::memory_order_seq_cst);
+}
+
+// A nap that a blocking call ends; true: one has.
+bool nap_until_syscall(schedt* s, std::int64_t ns) {
+  s->sysmon_note.clear();
+  s->sysmon_rests.store(sysmon_rest::nap, std::memory_order_seq_cst);
+  // Who marked his P before this store did not wake us: entersyscall has the same two the other way round.
+  const bool woken = new_syscall(s) || s->sysmon_note.sleep_for(ns);
+  s->sysmon_rests.store(sysmon_rest::no, std::memory_order_seq_cst);
   return woken;
+}
+
+// Workers that have ended for want of work (stopm).
+void join_ended(schedt* s) {
+  m* list = nullptr;
+  {
+    const std::lock_guard hold(s->lock);
+    for (m** link = &s->allm; *link != nullptr;) {
+      m* mp = *link;
+      if (!mp->ended) {
+        link = &mp->alllink;
+        continue;
+      }
+      *link = mp->alllink;
+      mp->alllink = list;
+      list = mp;
+    }
+  }
+  while (list != nullptr) {
+    m* mp = list;
+    list = mp->alllink;
+    pthread_join(mp->thread, nullptr);
+    delete mp;
+  }
+}
+
+void once_a_second(schedt* s) {
+  scavenge();
+  join_ended(s);
+  follow_processors(s);
+  // A thread of the program's own may have ended, the last one that could have woken somebody.
+  const std::lock_guard hold(s->lock);
+  checkdead_locked(s);
 }
 
 }  // namespace
 
 void wake_sysmon(schedt* s) {
-  if (s->sysmon_waits.exchange(false, std::memory_order_seq_cst)) s->sysmon_note.wakeup();
+  if (s->sysmon_rests.exchange(sysmon_rest::no, std::memory_order_seq_cst) != sysmon_rest::no) s->sysmon_note.wakeup();
 }
 
 void* sysmon_main(void* arg) {
   auto* s = static_cast<schedt*>(arg);
   s->sysmon_tid.store(static_cast<std::uint32_t>(::gettid()), std::memory_order_relaxed);
-  note nap;
+  note never_woken;
   std::int64_t delay = 20 * us;
   int idle = 0;
-  std::int64_t last_scavenge = nanotime();
+  int soon = 0;  // looks that a blocking call has asked for
+  std::int64_t last_second = nanotime();
   while (!s->stopping.load(std::memory_order_acquire)) {
     if (idle == 0) {
       delay = 20 * us;
     } else if (idle > 50) {
       delay = delay * 2 > 10 * ms ? 10 * ms : delay * 2;
     }
-    nap.clear();
-    nap.sleep_for(delay);
+    if (soon > 0) {
+      soon--;
+      never_woken.sleep_for(20 * us);
+    } else {
+      // At least a millisecond between two calls for help, or a program of many short blocking calls would have it run
+      // all the time.
+      never_woken.sleep_for(delay > ms ? ms : delay);
+      if (delay > ms && nap_until_syscall(s, delay - ms)) soon = 2;
+    }
+    // `idle` stays: a P that gets work may be idle again at once. sysmon looks every 10 ms then, which is often enough
+    // for a goroutine that does not yield; only a P that had to be taken makes it look closer.
     if (idle > 60 && s->npidle.load(std::memory_order_relaxed) == s->nprocs.load(std::memory_order_relaxed)) {
-      if (sleep_while_idle(s)) idle = 0;
+      sleep_while_idle(s);
     }
     const std::int64_t now = nanotime();
-    if (now - last_scavenge >= second) {
-      last_scavenge = now;
-      scavenge();
+    if (now - last_second >= second) {
+      last_second = now;
+      once_a_second(s);
     }
     poll_if_forgotten(s, now);
     idle = retake(s, now) > 0 ? 0 : idle + 1;

@@ -14,6 +14,7 @@
 // W comes before the spinner's last look, which then finds the work, or the maker's reads come after the spinner's
 // writes, and the maker wakes somebody. With the ring the two meet at nmspinning itself: one of the two
 // read-modify-writes comes first, and the other sees what was done before it.
+#include <cstdio>
 #include <mutex>
 
 #include "sched/clock.hpp"
@@ -23,6 +24,8 @@
 #include "sched/stack.hpp"
 
 namespace gofer::sched {
+
+atomic<std::int64_t> idle_thread_ns{10'000'000'000};
 
 void pidleput_locked(schedt* s, p* pp) {
   pp->status.store(pstatus::idle, std::memory_order_release);
@@ -35,7 +38,11 @@ p* pidleget_locked(schedt* s) {
   while (p* pp = s->pidle) {
     s->pidle = pp->link;
     s->npidle.fetch_sub(1, std::memory_order_seq_cst);
-    if (!pp->stop.load(std::memory_order_relaxed)) return pp;
+    if (!pp->stop.load(std::memory_order_relaxed)) {
+      // From now on there is somebody to look after.
+      if (s->sysmon_rests.load(std::memory_order_seq_cst) == sysmon_rest::idle) wake_sysmon(s);
+      return pp;
+    }
     pp->status.store(pstatus::dead, std::memory_order_release);
   }
   return nullptr;
@@ -46,6 +53,9 @@ void acquirep(m* mp, p* pp) {
   pp->status.store(pstatus::running, std::memory_order_release);
   pp->mp.store(mp, std::memory_order_release);
   mp->pp = pp;
+  // By exchange: sysmon may just be asking this thread about a P that it held before, and waits for its answer.
+  theft_state lost = theft_state::taken;
+  mp->theft.compare_exchange_strong(lost, theft_state::none, std::memory_order_relaxed, std::memory_order_relaxed);
 }
 
 p* releasep(m* mp) {
@@ -72,6 +82,47 @@ void wakep(schedt* s) {
   startm(s, pp, true);
 }
 
+namespace {
+
+// No thread to be had for pp: it waits for one of those that there are. Who is about to sleep takes it (stopm), who
+// comes back from a blocking call finds it on the idle list. Returns how many workers there are.
+int without_thread(schedt* s, p* pp, bool spinning) {
+  const std::lock_guard hold(s->lock);
+  s->nm--;
+  if (spinning) s->nmspinning.fetch_sub(1, std::memory_order_seq_cst);
+  if (m* mp = s->midle) {  // asleep since we looked
+    s->midle = mp->schedlink;
+    s->nmidle--;
+    mp->nextp = pp;
+    mp->park.wakeup();
+    return s->nm;
+  }
+  pidleput_locked(s, pp);
+  s->short_of_threads = true;
+  return s->nm;
+}
+
+void warn_no_thread(int workers, bool refused) {
+  static atomic<bool> said{false};
+  if (said.exchange(true)) return;
+  char line[320];
+  if (refused) {
+    std::snprintf(line, sizeof line,
+                  "gofer: the system refuses a thread beyond %d workers (ulimit -u, the cgroup's pids.max, memory): "
+                  "goroutines wait until one of those is free\n",
+                  workers);
+  } else {
+    std::snprintf(
+        line, sizeof line,
+        "gofer: all %d worker threads block (options.max_threads, GOFER_MAXTHREADS): goroutines wait until one "
+        "is free; fewer blocking calls at once, or a higher limit, let them run\n",
+        workers);
+  }
+  write_err(line);
+}
+
+}  // namespace
+
 void startm(schedt* s, p* pp, bool spinning) {
   s->lock.lock();
   if (m* mp = s->midle) {
@@ -83,20 +134,29 @@ void startm(schedt* s, p* pp, bool spinning) {
     mp->park.wakeup();
     return;
   }
+  const bool allowed = s->nm < s->max_threads;
   s->nm++;  // counted before it exists, so that checkdead does not miss it
   s->lock.unlock();
-  if (newm(s, pp, spinning)) return;
-  // No thread to be had. The workers that exist go on; the P waits for one of them.
-  const std::lock_guard hold(s->lock);
-  s->nm--;
-  if (spinning) s->nmspinning.fetch_sub(1, std::memory_order_seq_cst);
-  if (s->nm == 0) {
+  if (allowed && newm(s, pp, spinning)) return;
+  const int nm = without_thread(s, pp, spinning);
+  if (nm == 0) {
     fatal("cannot create the first worker thread: out of threads or memory (see ulimit -u and the cgroup's pids.max)");
   }
-  pidleput_locked(s, pp);
+  warn_no_thread(nm, allowed);
 }
 
 namespace {
+
+// Takes mp off the idle list; false: somebody else has, and its P is on the way.
+bool unlist_locked(schedt* s, m* mp) {
+  for (m** link = &s->midle; *link != nullptr; link = &(*link)->schedlink) {
+    if (*link != mp) continue;
+    *link = mp->schedlink;
+    s->nmidle--;
+    return true;
+  }
+  return false;
+}
 
 // Asleep until somebody hands over a P; false: the run is over. The note is clear but between a wake-up and the end of
 // this.
@@ -114,13 +174,28 @@ bool wait_for_p(m* mp) {
 
 bool stopm(m* mp) {
   schedt* s = mp->sched;
+  bool spare;
   {
     const std::lock_guard hold(s->lock);
     if (s->stopping.load(std::memory_order_relaxed)) return false;
+    if (s->short_of_threads) {
+      s->short_of_threads = false;
+      if (p* pp = pidleget_locked(s)) {
+        acquirep(mp, pp);
+        return true;
+      }
+    }
     mp->schedlink = s->midle;
     s->midle = mp;
     s->nmidle++;
+    // The list is a stack: those at its bottom, as many as can run at once, sleep for as long as it takes; of those
+    // above, whoever is not needed for a while ends.
+    spare = s->nmidle > s->nprocs.load(std::memory_order_relaxed);
     checkdead_locked(s);
+  }
+  if (spare && !mp->park.sleep_for(idle_thread_ns.load(std::memory_order_relaxed))) {
+    const std::lock_guard hold(s->lock);
+    if (unlist_locked(s, mp)) return false;
   }
   return wait_for_p(mp);
 }
@@ -159,7 +234,14 @@ void retire(m* mp) {
   }
   gfpurge(pp);
   if (hooks.release_pool != nullptr) hooks.release_pool(pp);
-  pp->status.store(pstatus::dead, std::memory_order_release);
+  {
+    const std::lock_guard hold(s->lock);
+    if (pp->stop.load(std::memory_order_relaxed)) {
+      pp->status.store(pstatus::dead, std::memory_order_release);
+    } else {
+      pidleput_locked(s, pp);  // gomaxprocs has changed its mind meanwhile (revive_locked)
+    }
+  }
   if (s->global.size() > 0) wakep(s);
 }
 

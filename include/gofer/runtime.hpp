@@ -18,6 +18,7 @@ namespace gofer {
 struct options {
   int maxprocs = 0;  ///< workers that run goroutines at once; 0: GOFER_MAXPROCS, else one per usable processor
   std::size_t stack_size = 0;       ///< bytes of address space per stack; 0: GOFER_STACK, else 256 KiB
+  int max_threads = 0;              ///< worker threads at most, blocked ones included; 0: GOFER_MAXTHREADS, else 10000
   const char* traceback = nullptr;  ///< none, single, all, system or crash; nullptr: GOFER_TRACEBACK, else single
 };
 

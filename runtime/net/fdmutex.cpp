@@ -90,6 +90,7 @@ bool fdmutex::decref() {
 }
 
 bool fdmutex::lock(const side& s) {
+  sched::rejoin();
   std::uint64_t old = state_.load(std::memory_order_relaxed);
   for (;;) {
     if ((old & closed_bit) != 0) return false;
