@@ -50,9 +50,17 @@ registry& all() {
 }
 
 int pipe_write = -1;  // set before the first handler is installed
+pid_t pipe_owner = 0;
 
 void on_signal(int sig) {
   const int saved = errno;
+  if (::getpid() != pipe_owner) {
+    // A forked child's signal, which is none of its parent's business.
+    ::sigaction(sig, &all().previous[static_cast<std::size_t>(sig)], nullptr);
+    ::raise(sig);
+    errno = saved;
+    return;
+  }
   const auto number = static_cast<unsigned char>(sig);
   // A full pipe holds thousands of signals that nobody has looked at yet: one more says nothing new.
   [[maybe_unused]] const ssize_t n = ::write(pipe_write, &number, 1);
@@ -94,6 +102,7 @@ void start_locked(registry& r) {
   if (::pipe2(ends, O_CLOEXEC) != 0) must_failed(wrap(errno_error(errno), "with_signals: pipe"));
   ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
   pipe_write = ends[1];
+  pipe_owner = ::getpid();
   // The thread itself takes no signals: they are for the threads that expect them.
   sigset_t everything;
   sigset_t before;

@@ -137,7 +137,7 @@ void fatalpanic(sched::g* gp) {
   if (level != traceback_level::none) {
     const detail::call_stack& pcs = gp->_panic->data->pcs;
     append_running(out, gp, pcs.data(), static_cast<int>(pcs.size()));
-    if (level != traceback_level::single) out += all_goroutines(gp);
+    if (level != traceback_level::single) out += all_goroutines(gp, running_ones::interrupted);
   }
   sched::write_err(out);
   if (level == traceback_level::crash && gp->_panic->image != nullptr) abort_on(gp->_panic->image);
@@ -153,7 +153,7 @@ void print_traceback(sched::g* gp, bool all) {
     const int n = sched::callers(pcs, sched::max_traceback, 2);
     append_running(out, gp, pcs, n);
   }
-  if (all || level != traceback_level::single) out += all_goroutines(gp);
+  if (all || level != traceback_level::single) out += all_goroutines(gp, running_ones::interrupted);
   sched::write_err(out);
   if (level == traceback_level::crash) die();
 }

@@ -2,10 +2,12 @@
 #include <cstdio>
 #include <gofer/runtime.hpp>
 
+#include "runtime/dumps.hpp"
 #include "runtime/hooks.hpp"
 #include "runtime/knobs.hpp"
 #include "runtime/panic.hpp"
 #include "runtime/unwind/walk.hpp"
+#include "sched/debug.hpp"
 #include "sched/fatal.hpp"
 #include "sched/park.hpp"
 #include "sched/proc.hpp"
@@ -79,11 +81,16 @@ void run_main(const options& o, void (*main)(void*), void* arg) {
   runtime::run_scope scope;
   const runtime::knobs k = runtime::read_knobs(o);
   runtime::set_traceback_level(k.traceback);
-  runtime::use_system_unwinder(k.system_unwinder);
+  runtime::use_system_unwinder(k.system_unwinder != 0);
+  sched::debug.schedtrace_ms.store(k.schedtrace_ms, std::memory_order_relaxed);
+  sched::debug.scheddetail.store(k.scheddetail != 0, std::memory_order_relaxed);
+  sched::debug.watchdog_ms.store(k.watchdog_ms, std::memory_order_relaxed);
+  sched::debug.stackhigh.store(k.stackhigh != 0, std::memory_order_relaxed);
   sched::schedt* s =
       sched::sched_start({.procs = k.maxprocs, .stack_size = k.stack_size, .max_threads = k.max_threads});
   if (k.maxprocs > 0) sched::gomaxprocs(k.maxprocs);
   sched::sched_run_main(s, main, arg, __builtin_return_address(0));
+  if (k.stackhigh != 0) sched::write_err(runtime::stack_depths());
   sched::sched_stop(s);
 }
 

@@ -4,7 +4,9 @@
 #include <exception>
 #include <mutex>
 
+#include "runtime/dumps.hpp"
 #include "runtime/panic.hpp"
+#include "runtime/sema.hpp"
 #include "sched/fatal.hpp"
 #include "sched/park.hpp"
 #include "sched/proc.hpp"
@@ -27,6 +29,11 @@ void install_hooks() {
     sched::hooks.release_pool = release_defer_pool;
     sched::hooks.plain_exit = plain_thread_exits;
     sched::hooks.fault = on_fault;
+    sched::hooks.before_fork = lock_all_roots;
+    sched::hooks.after_fork = unlock_all_roots;
+    sched::hooks.in_child = [] { running.store(false, std::memory_order_relaxed); };
+    sched::hooks.report_hog = report_hog;
+    sched::hooks.report_quit = report_quit;
     std::set_terminate(on_terminate);
     installed.store(true, std::memory_order_release);
   });

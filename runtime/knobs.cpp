@@ -56,6 +56,21 @@ traceback_level parse_level(const char* name, const char* value) {
   bad_knob(name, value, "none, single, all, system or crash");
 }
 
+struct debug_key {
+  const char* name;
+  std::int64_t knobs::*value;
+  std::int64_t most;
+  const char* wanted;
+};
+constexpr std::int64_t a_day_in_ms = 86'400'000;
+constexpr std::array<debug_key, 5> debug_keys = {{
+    {"schedtrace", &knobs::schedtrace_ms, a_day_in_ms, "schedtrace=MILLISECONDS"},
+    {"scheddetail", &knobs::scheddetail, 1, "scheddetail=0 or scheddetail=1"},
+    {"watchdog", &knobs::watchdog_ms, a_day_in_ms, "watchdog=MILLISECONDS"},
+    {"stackhigh", &knobs::stackhigh, 1, "stackhigh=0 or stackhigh=1"},
+    {"sysunwind", &knobs::system_unwinder, 1, "sysunwind=0 or sysunwind=1"},
+}};
+
 // "key=value,key=value". Keys of other versions are passed over, as Go does with GODEBUG.
 void read_debug_knobs(knobs& k) {
   const char* env = std::getenv("GOFER_DEBUG");
@@ -64,10 +79,16 @@ void read_debug_knobs(knobs& k) {
     const std::string_view item = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(item.size() + 1, rest.size()));
     const std::size_t equals = item.find('=');
-    if (item.substr(0, equals) != "sysunwind") continue;
+    const auto* key = std::find_if(debug_keys.begin(), debug_keys.end(),
+                                   [&](const debug_key& d) { return item.substr(0, equals) == d.name; });
+    if (key == debug_keys.end()) continue;
     const std::string_view value = equals == item.npos ? std::string_view() : item.substr(equals + 1);
-    if (value != "0" && value != "1") bad_knob("GOFER_DEBUG", env, "sysunwind=0 or sysunwind=1");
-    k.system_unwinder = value == "1";
+    std::int64_t n = 0;
+    const auto [stop, err] = std::from_chars(value.data(), value.data() + value.size(), n);
+    if (err != std::errc() || stop != value.data() + value.size() || n < 0 || n > key->most) {
+      bad_knob("GOFER_DEBUG", env, key->wanted);
+    }
+    k.*key->value = n;
   }
 }
 

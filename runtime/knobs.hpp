@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <gofer/runtime.hpp>
 
 namespace gofer::runtime {
@@ -14,7 +15,13 @@ struct knobs {
   std::size_t stack_size = 0;
   int max_threads = 0;
   traceback_level traceback = traceback_level::single;
-  bool system_unwinder = false;
+
+  // GOFER_DEBUG's; 0: off
+  std::int64_t schedtrace_ms = 0;
+  std::int64_t scheddetail = 0;
+  std::int64_t watchdog_ms = 0;
+  std::int64_t stackhigh = 0;
+  std::int64_t system_unwinder = 0;
 };
 
 /// Options from code win; what they leave open comes from the environment. Exits with status 2 and one line on bad

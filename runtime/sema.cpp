@@ -27,6 +27,14 @@ bool of_finished_run(const semwaiter* w) {
 
 semroot& semroot_of(const void* key) { return table[(reinterpret_cast<std::uintptr_t>(key) >> 3) % table_size]; }
 
+void lock_all_roots() {
+  for (semroot& root : table) root.lock.lock();
+}
+
+void unlock_all_roots() {
+  for (semroot& root : table) root.lock.unlock();
+}
+
 semwaiter* semroot::find(const void* key) const {
   semwaiter* node = root_;
   while (node != nullptr && node->key != key) node = before(key, node->key) ? node->left : node->right;

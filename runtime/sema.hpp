@@ -81,6 +81,10 @@ class alignas(sched::cache_line) semroot {
 /// The root of an address. Addresses within the same eight bytes share one.
 semroot& semroot_of(const void* key);
 
+/// fork: nobody is at work in any root while it happens.
+void lock_all_roots();
+void unlock_all_roots();
+
 /// Makes a list of dequeued waiters, linked by `next`, runnable. One is run next; of many none has a claim to be.
 void ready_waiters(semwaiter* first);
 

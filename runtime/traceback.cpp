@@ -2,8 +2,8 @@
 //
 // A dump of all goroutines is made in two passes: first everything is copied that can change under our eyes, quickly
 // and without a lock, then the copies are symbolized and written. Stopping the world instead would take a way to stop
-// C++ code at an arbitrary place, which there is not; so a goroutine that runs is not looked into, as Go does with one
-// that does not stop.
+// C++ code at an arbitrary place, which there is not. A goroutine that runs is interrupted to look where it is when the
+// process is about to end anyway, and else shown without frames, as Go shows one that does not stop.
 #include "runtime/traceback.hpp"
 
 #include <algorithm>
@@ -18,6 +18,7 @@
 #include "runtime/symbolize.hpp"
 #include "sched/clock.hpp"
 #include "sched/park.hpp"
+#include "sched/sample.hpp"
 #include "sched/schedt.hpp"
 #include "sched/stack.hpp"
 #include "sched/traceback.hpp"
@@ -156,6 +157,7 @@ struct dump {
   const sched::g* except;
   const sched::schedt* of;
   bool system;
+  running_ones running;
   std::vector<snapshot> goroutines;
 };
 
@@ -168,12 +170,16 @@ __attribute__((no_sanitize("thread", "address"))) void add_snapshot(sched::g* gp
     std::array<void*, sched::max_traceback> pcs;
     const int n = sched::parked_callers(gp, pcs.data(), sched::max_traceback);
     s.pcs.assign(pcs.data(), pcs.data() + n);
+  } else if (d.running == running_ones::interrupted && gp->mp != nullptr) {
+    std::array<void*, sched::max_traceback> pcs;
+    const int n = sched::sample_thread(gp->mp->tid, pcs.data(), sched::max_traceback);
+    s.pcs.assign(pcs.data(), pcs.data() + n);
   }
   d.goroutines.push_back(std::move(s));
 }
 
 bool stack_unavailable(const snapshot& s) {
-  return s.status.status == sched::gstatus::running || s.status.status == sched::gstatus::syscall;
+  return s.pcs.empty() && (s.status.status == sched::gstatus::running || s.status.status == sched::gstatus::syscall);
 }
 
 }  // namespace
@@ -209,8 +215,12 @@ void append_created_by(std::string& out, const sched::g* gp) {
   append_creator(out, gp->goid, gp->gopc, gp->parent_goid);
 }
 
-std::string all_goroutines(const sched::g* except) {
-  dump d{except, sched::the_sched.load(std::memory_order_acquire), runtime_shown.load(std::memory_order_relaxed), {}};
+std::string all_goroutines(const sched::g* except, running_ones running) {
+  dump d{except,
+         sched::the_sched.load(std::memory_order_acquire),
+         runtime_shown.load(std::memory_order_relaxed),
+         running,
+         {}};
   if (d.of == nullptr) return {};
   sched::for_each_g(add_snapshot, &d);
   std::sort(d.goroutines.begin(), d.goroutines.end(),
@@ -239,7 +249,7 @@ std::string stack(bool all) {
   std::string out = runtime::goroutine_header(gp, "running");
   out += runtime::format_frames(pcs.data(), n, true);
   runtime::append_created_by(out, gp);
-  if (all) out += runtime::all_goroutines(gp);
+  if (all) out += runtime::all_goroutines(gp, runtime::running_ones::undisturbed);
   return out;
 }
 

@@ -24,10 +24,14 @@ std::string goroutine_header(const sched::g* gp, const char* status_override);
 /// "created by F in goroutine M\n\tfile:line +0xoffset\n"; nothing for goroutine 1 and where no `go` made it.
 void append_created_by(std::string& out, const sched::g* gp);
 
+/// Whether goroutines that run on other threads are interrupted to see where they are (sched/sample.hpp), or shown
+/// without frames.
+enum class running_ones { undisturbed, interrupted };
+
 /// Every goroutine of the running run() but `except` and the runtime's own, by number; before each an empty line.
-/// They need not hold still: one that runs is shown without frames, one that parks or wakes while it is looked
+/// They need not hold still: one that parks or wakes while it is looked
 /// at may be shown with frames of neither moment. The caller sees to it that `except` is not shown twice, no more.
-std::string all_goroutines(const sched::g* except);
+std::string all_goroutines(const sched::g* except, running_ones running);
 
 /// GOFER_TRACEBACK=system and crash: hide nothing, and list the runtime's own goroutines.
 void show_runtime(bool on);

@@ -3,6 +3,7 @@
 // tracebacks, panics in progress) comes through the hooks.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "sched/g.hpp"
@@ -18,6 +19,13 @@ struct hooks_t {
                           bool all) = nullptr;  // the goroutine's frames (gp may be null) and, when `all`, everybody's
   void (*release_pool)(p* pp) = nullptr;        // gives a retired P's deferpool back
   void (*plain_exit)(g* gp) = nullptr;          // a plain thread ends: free its language state
+  // A goroutine has kept a P, or its thread after losing it, for ns nanoseconds; pcs: where it is, if it could be
+  // found.
+  void (*report_hog)(const g* gp, std::int64_t ns, void* const* pcs, int n) = nullptr;
+  void (*before_fork)() = nullptr;  // take and leave the locks of the layer above
+  void (*after_fork)() = nullptr;
+  void (*in_child)() = nullptr;                                 // the run under way is over
+  void (*report_quit)() = nullptr;                              // SIGQUIT: prints every goroutine and ends the process
   bool (*fault)(int sig, void* info, void* context) = nullptr;  // a synchronous signal; false: not ours
 };
 extern hooks_t hooks;

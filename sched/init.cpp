@@ -12,6 +12,7 @@
 
 #include "sched/clock.hpp"
 #include "sched/cpulimit.hpp"
+#include "sched/fork.hpp"
 #include "sched/netpoll.hpp"
 #include "sched/proc.hpp"
 #include "sched/retake.hpp"
@@ -22,16 +23,15 @@ namespace gofer::sched {
 
 atomic<schedt*> the_sched{nullptr};
 
-namespace {
-
-// Guarded by admin().
-schedt* ended = nullptr;
-
-// Guards start, stop and gomaxprocs against each other.
 std::mutex& admin() {
   static auto* mu = new std::mutex;
   return *mu;
 }
+
+namespace {
+
+// Guarded by admin().
+schedt* ended = nullptr;
 
 p* new_p(schedt* s, std::int32_t id) {
   auto* pp = new p;
@@ -59,8 +59,7 @@ void revive_locked(schedt* s, std::int32_t missing) {
   }
 }
 
-void set_procs(schedt* s, std::int32_t n) {
-  const std::lock_guard hold(s->lock);
+void set_procs_locked(schedt* s, std::int32_t n) {
   const std::int32_t old = s->nprocs.load(std::memory_order_relaxed);
   if (n > old) revive_locked(s, n - old);
   std::int32_t surplus = old - n;
@@ -80,6 +79,17 @@ void set_procs(schedt* s, std::int32_t n) {
     pidleput_locked(s, pp);
   }
   s->nprocs.store(n, std::memory_order_seq_cst);
+}
+
+void set_procs(schedt* s, std::int32_t n) {
+  {
+    const std::lock_guard hold(s->lock);
+    set_procs_locked(s, n);
+  }
+  // Of those that were idle; a busy one's are taken when its M leaves it (retire).
+  for (std::int32_t i = 0; i < s->nallp.load(std::memory_order_relaxed); i++) {
+    if (s->allp[i]->status.load(std::memory_order_acquire) == pstatus::dead) take_timers(s->allp[i]);
+  }
 }
 
 // An instance whose run has left neither a worker nor a goroutine behind, as good as new. Others are kept as they are:
@@ -131,6 +141,8 @@ schedt* sched_start(const start_params& params) {
   if (params.stack_size != 0) set_default_stack_size(params.stack_size);
   netpoll_init();
   install_signal_handlers();
+  install_quit_handler();
+  install_fork_handlers();
   retake_init();
   schedt* s = reuse_ended();
   if (s == nullptr) s = new schedt;
@@ -139,7 +151,8 @@ schedt* sched_start(const start_params& params) {
   s->max_threads = params.max_threads > 0 ? params.max_threads : default_max_threads;
   s->follow_processors = params.procs <= 0;
   pthread_sigmask(SIG_SETMASK, nullptr, &s->sigmask);
-  s->lastpoll.store(nanotime(), std::memory_order_relaxed);
+  s->started = s->trace_next = nanotime();
+  s->lastpoll.store(s->started, std::memory_order_relaxed);
   int procs = params.procs > 0 ? params.procs : usable_processors();
   if (procs > max_procs) procs = max_procs;
   set_procs(s, procs);

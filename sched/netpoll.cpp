@@ -199,6 +199,32 @@ void netpoll_forget(const schedt* s) {
   }
 }
 
+void netpoll_before_fork() {
+  pool.init_lock.lock();
+  pool.lock.lock();
+}
+
+void netpoll_after_fork() {
+  pool.lock.unlock();
+  pool.init_lock.unlock();
+}
+
+void netpoll_in_child() {
+  if (!netpoll_inited()) return;
+  netpoll_backend_in_child();
+  pool.waiters.store(0, std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < pool.used; i++) {
+    polldesc* pd = polldesc_at(i);
+    // Whoever held or waited for anything here does not exist.
+    new (&pd->lock) futex_mutex;
+    pd->rg.store(pd_nil, std::memory_order_relaxed);
+    pd->wg.store(pd_nil, std::memory_order_relaxed);
+    pd->alarm.heap.store(nullptr, std::memory_order_relaxed);
+    // A descriptor that cannot be registered is one that the program has closed behind gofer's back.
+    if (pd->fd >= 0) netpoll_backend_open(pd->fd, std::uint64_t{pd->seq.load(std::memory_order_relaxed)} << 32 | i);
+  }
+}
+
 polldesc* pollopen(int fd, int* errnum) {
   netpoll_init();
   polldesc* pd = polldesc_alloc();

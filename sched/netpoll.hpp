@@ -57,6 +57,12 @@ bool netpoll_any_waiters();
 /// more.
 void netpoll_forget(const schedt* s);
 
+/// fork (fork.cpp): the child gets a poller of its own, in which every open descriptor is registered anew, and nobody
+/// waits.
+void netpoll_before_fork();
+void netpoll_after_fork();
+void netpoll_in_child();
+
 // --- For owners of descriptors.
 
 enum class poll_mode : std::uint8_t { read, write };
@@ -161,6 +167,8 @@ void netpoll_took(int n);
 
 /// Once, before anything else.
 void netpoll_backend_init();
+/// In a forked child: a poller of its own instead of the one that it shares with its parent.
+void netpoll_backend_in_child();
 /// Registers fd for readable and writable, edge-triggered; returns 0 or an errno.
 int netpoll_backend_open(int fd, std::uint64_t data);
 // netpoll and netpoll_break are the backend's as well.

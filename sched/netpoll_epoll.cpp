@@ -63,6 +63,13 @@ void netpoll_backend_init() {
   if (::epoll_ctl(st.epfd, EPOLL_CTL_ADD, st.breakfd, &ev) != 0) fatal("netpoll: epoll_ctl failed");
 }
 
+void netpoll_backend_in_child() {
+  ::close(st.epfd);
+  ::close(st.breakfd);
+  st.break_pending.store(0, std::memory_order_relaxed);
+  netpoll_backend_init();
+}
+
 int netpoll_backend_open(int fd, std::uint64_t data) {
   epoll_event ev{};
   ev.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;

@@ -51,6 +51,7 @@ struct alignas(cache_line) p {
   std::int64_t sysmon_schedwhen = 0;
   std::uint32_t sysmon_syscalltick = 0;
   std::int64_t sysmon_syscallwhen = 0;
+  std::uint32_t watchdog_tick = 0;  // the schedtick that was reported
 
   alignas(cache_line) runq rq;
   alignas(cache_line) timerheap timers;

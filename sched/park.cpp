@@ -141,6 +141,9 @@ void unlock_os_thread() {
 
 void goexit0() {
   m* mp = getm();
+  if (mp->plain && mp->curg != &mp->g0) {
+    fatal("a goroutine has ended in a forked process, where nothing is left to go on with (end it by exec or _exit)");
+  }
   GOFER_CHECK(on_goroutine(mp) && !mp->plain, "goexit0 outside a goroutine");
   g* gp = mp->curg;
   enter_sched(mp);

@@ -59,8 +59,10 @@ m* attach_thread() {
   mp->plain = true;
   mp->g0.plain = true;
   init_thread_m(mp);
-  pthread_setspecific(exit_key(), mp);
+  adopt_thread(mp);
   return mp;
 }
+
+void adopt_thread(m* mp) { pthread_setspecific(exit_key(), mp); }
 
 }  // namespace gofer::sched

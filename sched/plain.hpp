@@ -8,4 +8,7 @@ namespace gofer::sched {
 /// This thread's m, made at its first call into gofer and freed when the thread ends.
 m* attach_thread();
 
+/// Makes mp end with this thread, as a plain thread's does.
+void adopt_thread(m* mp);
+
 }  // namespace gofer::sched

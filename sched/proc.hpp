@@ -59,6 +59,20 @@ void sched_stop(schedt* s);
 /// handler that the program has installed in between is then the one that faults elsewhere are passed on to.
 void install_signal_handlers();
 
+/// SIGQUIT writes every goroutine's traceback and ends the process, unless the program handles or ignores it.
+void install_quit_handler();
+
+/// What was running when SIGQUIT came.
+struct quit_request {
+  atomic<bool> asked{false};
+  atomic<bool> ready{false};
+  void* pc = nullptr;
+  std::int64_t m = -1;  // the worker, -1 for a thread of the program's own
+  int code = 0;
+};
+/// nullptr: nobody has asked.
+const quit_request* quit_requested();
+
 /// GOMAXPROCS; n < 1 only reports. Returns the previous setting.
 int gomaxprocs(int n);
 

@@ -52,6 +52,8 @@ bool retake_running(schedt* s, p* pp) {
     return false;
   }
   mp->pp = nullptr;
+  mp->hog_since = pp->sysmon_schedwhen;
+  mp->watchdog_told = pp->watchdog_tick == tick;
   pp->mp.store(nullptr, std::memory_order_relaxed);
   pp->status.store(pstatus::idle, std::memory_order_relaxed);
   mp->theft.store(theft_state::taken, std::memory_order_release);

@@ -65,6 +65,8 @@ struct schedt {
   atomic<sysmon_rest> sysmon_rests{sysmon_rest::no};
   note sysmon_note;
   pthread_t sysmon_thread{};
+  std::int64_t started = 0;     // nanotime()
+  std::int64_t trace_next = 0;  // sysmon's: when the next schedtrace line is due
   atomic<std::uint32_t> sysmon_tid{0};
 };
 

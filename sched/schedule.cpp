@@ -191,8 +191,11 @@ g* find_runnable(m* mp) {
     if (pp->stop.load(std::memory_order_relaxed)) {
       const bool was_spinning = std::exchange(mp->spinning, false);
       if (was_spinning) s->nmspinning.fetch_sub(1, std::memory_order_seq_cst);
-      retire(mp);
-      if (was_spinning) look_once_more(mp);
+      retire(s, releasep(mp));
+      // Whatever this M was about to do (it may have been woken for a timer on another P), it does with another P, if
+      // one is idle; if none is, others will come by.
+      const std::lock_guard hold(s->lock);
+      if (p* again = s->stopping.load(std::memory_order_relaxed) ? nullptr : pidleget_locked(s)) acquirep(mp, again);
       continue;
     }
     if (g* gp = find_nearby(mp)) return gp;

@@ -1,6 +1,8 @@
 // Inside the scheduler: what its files call among themselves. Nothing outside sched/ includes this.
 #pragma once
 
+#include <mutex>
+
 #include "sched/fatal.hpp"
 #include "sched/m.hpp"
 #include "sched/p.hpp"
@@ -68,8 +70,9 @@ inline bool wanted_after_push(schedt* s) {
 extern atomic<std::int64_t> idle_thread_ns;
 
 void startm(schedt* s, p* pp, bool spinning);
-/// Gives up a P that was stopped (gomaxprocs, end of the run): its goroutines go to the global queue.
-void retire(m* mp);
+/// The end of a P that was stopped (gomaxprocs, end of the run) and that nobody holds: its goroutines go to the global
+/// queue.
+void retire(schedt* s, p* pp);
 /// Sleeps until there is a P for this M. False: the run is over, or the thread is one too many: it ends.
 bool stopm(m* mp);
 /// For a thread with a goroutine of its own (lock_os_thread): gives the P away and sleeps until somebody has found that
@@ -77,6 +80,8 @@ bool stopm(m* mp);
 bool stoplockedm(m* mp);
 /// Brings this P to the thread whose goroutine gp is, and sleeps as stopm does.
 bool startlockedm(m* mp, g* gp);
+/// Moves the timers of a P that is retired to one that stays: nobody would look at them while all others are busy.
+void take_timers(p* pp);
 void handoffp(schedt* s, p* pp);
 /// A timer was armed for `when`: makes sure that somebody wakes up for it.
 void wake_netpoller(schedt* s, std::int64_t when);
@@ -91,6 +96,9 @@ p* pidleget_locked(schedt* s);
 std::int64_t gcount_of(const schedt* s);
 
 // --- init.cpp
+
+/// Guards start, stop, gomaxprocs and fork against each other.
+std::mutex& admin();
 
 /// sysmon, now and then: GOMAXPROCS follows the processors that the process may use, unless somebody has set it.
 void follow_processors(schedt* s);

@@ -1,5 +1,6 @@
-// Synchronous signals: a fault in a goroutine becomes a panic (runtime/sigpanic.cpp, by hook), a hit guard page Go's
-// stack overflow report, everything else goes to whom it would have gone to without us.
+// Signals: a fault in a goroutine becomes a panic (runtime/sigpanic.cpp, by hook), a hit guard page Go's
+// stack overflow report, SIGQUIT a dump of all goroutines; everything else goes to whom it would have gone to without
+// us.
 #include <signal.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -31,6 +32,15 @@ void* stack_pointer(void* context) {
   return reinterpret_cast<void*>(uc->uc_mcontext.gregs[REG_RSP]);
 #else
   return reinterpret_cast<void*>(uc->uc_mcontext.sp);
+#endif
+}
+
+void* program_counter(void* context) {
+  const auto* uc = static_cast<const ucontext_t*>(context);
+#if defined(__x86_64__)
+  return reinterpret_cast<void*>(uc->uc_mcontext.gregs[REG_RIP]);
+#else
+  return reinterpret_cast<void*>(uc->uc_mcontext.pc);
 #endif
 }
 
@@ -80,7 +90,41 @@ void on_fault(int sig, siginfo_t* info, void* context) {
   chain(sig, info, context);
 }
 
+// --- SIGQUIT: sysmon writes the dump, because a handler can neither allocate nor symbolize.
+
+quit_request quit;
+
+void on_quit(int sig, siginfo_t* info, void* context) {
+  schedt* s = the_sched.load(std::memory_order_acquire);
+  if (s == nullptr || quit.asked.exchange(true)) {
+    // No runtime, or one that has not answered yet: the second time is for the system.
+    ::signal(sig, SIG_DFL);
+    ::raise(sig);
+    return;
+  }
+  const m* mp = getm_or_null();
+  quit.pc = program_counter(context);
+  quit.m = mp == nullptr || mp->plain ? -1 : mp->id;
+  quit.code = info->si_code;
+  quit.ready.store(true, std::memory_order_release);
+  wake_sysmon(s);
+}
+
 }  // namespace
+
+const quit_request* quit_requested() { return quit.ready.load(std::memory_order_acquire) ? &quit : nullptr; }
+
+void install_quit_handler() {
+  struct sigaction current {};
+  ::sigaction(SIGQUIT, nullptr, &current);
+  // The program's own handler, or nohup's SIG_IGN, stays.
+  if ((current.sa_flags & SA_SIGINFO) != 0 || current.sa_handler != SIG_DFL) return;
+  struct sigaction sa {};
+  sa.sa_sigaction = on_quit;
+  sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+  sigemptyset(&sa.sa_mask);
+  ::sigaction(SIGQUIT, &sa, nullptr);
+}
 
 void install_signal_handlers() {
   static atomic<bool> called{false};

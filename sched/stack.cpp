@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "sched/atomic.hpp"
+#include "sched/debug.hpp"
 #include "sched/fatal.hpp"
 #include "sched/futex.hpp"
+#include "sched/stackuse.hpp"
 #include "sched/switch.hpp"
 
 #if GOFER_ASAN
@@ -191,6 +193,8 @@ void to_central_locked(size_class* sc, g* gp) {
 
 }  // namespace
 
+futex_mutex& stack_pool_lock() { return the_central().lock; }
+
 void set_default_stack_size(std::size_t bytes) {
   default_size.store(std::clamp(round_to_pages(bytes), min_stack_size, max_stack_size), std::memory_order_relaxed);
 }
@@ -225,6 +229,7 @@ g* gfget(p* pp, std::size_t size) {
 
 void gfput(p* pp, g* gp) {
   switch_forget(gp);
+  if (__builtin_expect(debug.stackhigh.load(std::memory_order_relaxed), 0)) note_stack_use(gp);
   if (pp != nullptr && gp->stack_size == default_size.load(std::memory_order_relaxed)) {
     gp->schedlink = pp->gfree;
     pp->gfree = gp;

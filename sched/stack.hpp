@@ -31,6 +31,9 @@ void gfpurge(p* pp);
 /// Gives back half of the memory of stacks that were not needed since the last call.
 void scavenge();
 
+/// The central free lists' lock, for fork.
+futex_mutex& stack_pool_lock();
+
 /// Default stack size from now on (options.stack_size, GOFER_STACK); rounded up to pages.
 void set_default_stack_size(std::size_t bytes);
 std::size_t get_default_stack_size();

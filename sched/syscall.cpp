@@ -47,8 +47,13 @@ void entersyscall() {
   gp->waitsince = 0;
   mp->oldp = pp;
   mp->pp = nullptr;
+  if (pp == nullptr) {  // it had been taken away already; for the watchdog this is no computation any more
+    theft_state lost = theft_state::taken;
+    mp->theft.compare_exchange_strong(lost, theft_state::none, std::memory_order_relaxed, std::memory_order_relaxed);
+    leave_sched(mp);
+    return;
+  }
   leave_sched(mp);
-  if (pp == nullptr) return;  // it had been taken away already
   pp->syscalltick.fetch_add(1, std::memory_order_relaxed);
   pp->mp.store(nullptr, std::memory_order_relaxed);
   // release; pairs with the CAS in retake: whoever takes the P sees all that we did with it. seq_cst against

@@ -7,11 +7,15 @@
 #include <mutex>
 
 #include "sched/clock.hpp"
+#include "sched/debug.hpp"
 #include "sched/fatal.hpp"
 #include "sched/netpoll.hpp"
+#include "sched/proc.hpp"
 #include "sched/retake.hpp"
+#include "sched/schedtrace.hpp"
 #include "sched/schedule.hpp"
 #include "sched/stack.hpp"
+#include "sched/watchdog.hpp"
 
 namespace gofer::sched {
 
@@ -47,7 +51,8 @@ void sleep_while_idle(schedt* s) {
     s->sysmon_note.clear();
     s->sysmon_rests.store(sysmon_rest::idle, std::memory_order_seq_cst);
   }
-  s->sysmon_note.sleep_for(second);
+  const std::int64_t trace = debug.schedtrace_ms.load(std::memory_order_relaxed) * ms;
+  s->sysmon_note.sleep_for(trace > 0 && trace < second ? trace : second);
   s->sysmon_rests.store(sysmon_rest::no, std::memory_order_seq_cst);
 }
 
@@ -128,6 +133,7 @@ void* sysmon_main(void* arg) {
     if (idle > 60 && s->npidle.load(std::memory_order_relaxed) == s->nprocs.load(std::memory_order_relaxed)) {
       sleep_while_idle(s);
     }
+    if (quit_requested() != nullptr && hooks.report_quit != nullptr) hooks.report_quit();
     const std::int64_t now = nanotime();
     if (now - last_second >= second) {
       last_second = now;
@@ -135,6 +141,8 @@ void* sysmon_main(void* arg) {
     }
     poll_if_forgotten(s, now);
     idle = retake(s, now) > 0 ? 0 : idle + 1;
+    watchdog(s, now);
+    schedtrace_if_due(s, now);
   }
   wait_for_report();
   return nullptr;

@@ -36,16 +36,23 @@ void timer_start(timer* t, std::int64_t when, std::int64_t period) {
 }
 
 bool timer_stop(timer* t) {
-  // A timer moves between heaps only through its owner's resets, which the owner serializes with this.
+  // A timer moves between heaps through its owner's resets, which the owner serializes with this, and when its P is
+  // retired: then it is in the next one.
   timerheap* heap = t->heap.load(std::memory_order_acquire);
-  return heap != nullptr && heap->remove(t);
+  while (heap != nullptr) {
+    if (heap->remove(t)) return true;
+    timerheap* const now = t->heap.load(std::memory_order_acquire);
+    if (now == heap) return false;
+    heap = now;
+  }
+  return false;
 }
 
 bool timer_reset(timer* t, std::int64_t when, std::int64_t period) {
   if (when < 0) when = never - 1;
-  timerheap* heap = t->heap.load(std::memory_order_acquire);
   bool earliest = false;
-  if (heap != nullptr && heap->move(t, when, period, &earliest)) {
+  while (timerheap* heap = t->heap.load(std::memory_order_acquire)) {
+    if (!heap->move(t, when, period, &earliest)) continue;  // fired, or moved to another heap
     if (earliest) wake_netpoller(heap_here().s, when);
     return true;
   }

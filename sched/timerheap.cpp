@@ -124,6 +124,18 @@ int timerheap::run(std::int64_t now) {
   return ran;
 }
 
+void timerheap::take(timerheap& from) {
+  const std::scoped_lock both(lock_, from.lock_);
+  for (const entry& e : from.entries_) {
+    entries_.push_back(e);
+    e.t->heap.store(this, std::memory_order_release);
+    sift_up(entries_.size() - 1);
+  }
+  from.entries_.clear();
+  from.publish_first();
+  publish_first();
+}
+
 void timerheap::abandon() {
   struct owner {
     timer* t;

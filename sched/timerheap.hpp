@@ -31,6 +31,10 @@ class timerheap {
   bool move(timer* t, std::int64_t when, std::int64_t period, bool* earliest);
   /// Runs what is due at `now`; returns how many ran.
   int run(std::int64_t now);
+  /// Takes over all of another heap's timers, none of which is in no heap meanwhile. Only from a P that is retired to
+  /// one that never is: who looks for a timer in a heap that it has left, looks again (timer.cpp), and would do so for
+  /// ever if they went to and fro.
+  void take(timerheap& from);
   /// Forgets every timer (the run is over), and tells those that want to know.
   void abandon();
   std::size_t size() const;

@@ -224,9 +224,15 @@ bool startlockedm(m* mp, g* gp) {
   return stopm(mp);
 }
 
-void retire(m* mp) {
-  schedt* s = mp->sched;
-  p* pp = releasep(mp);
+void take_timers(p* pp) {
+  schedt* s = pp->sched;
+  const std::int64_t when = pp->timers.first_when();
+  if (when == never || s->stopping.load(std::memory_order_relaxed)) return;
+  s->allp[0]->timers.take(pp->timers);  // never retired
+  wake_netpoller(s, when);
+}
+
+void retire(schedt* s, p* pp) {
   // On the end of a run these goroutines are never scheduled again, so that it does not matter where they are.
   if (!s->stopping.load(std::memory_order_relaxed)) {
     while (g* gp = pp->rq.take_next()) s->global.push(gp);
@@ -234,6 +240,7 @@ void retire(m* mp) {
   }
   gfpurge(pp);
   if (hooks.release_pool != nullptr) hooks.release_pool(pp);
+  take_timers(pp);
   {
     const std::lock_guard hold(s->lock);
     if (pp->stop.load(std::memory_order_relaxed)) {
@@ -242,12 +249,17 @@ void retire(m* mp) {
       pidleput_locked(s, pp);  // gomaxprocs has changed its mind meanwhile (revive_locked)
     }
   }
-  if (s->global.size() > 0) wakep(s);
+  const bool unpolled = s->lastpoll.load(std::memory_order_seq_cst) != 0 && netpoll_any_waiters();
+  if (s->global.size() > 0 || unpolled) wakep(s);
 }
 
 void handoffp(schedt* s, p* pp) {
+  if (pp->stop.load(std::memory_order_relaxed)) {
+    retire(s, pp);
+    return;
+  }
   const bool busy = !pp->rq.empty() || s->global.size() > 0;
-  if (busy && !pp->stop.load(std::memory_order_relaxed)) {
+  if (busy) {
     startm(s, pp, false);
     return;
   }
@@ -261,7 +273,7 @@ void handoffp(schedt* s, p* pp) {
   // The last busy P, and nobody blocks in the poller though goroutines wait there: somebody must (Go's handoffp).
   const bool unpolled = s->npidle.load(std::memory_order_relaxed) == s->nprocs.load(std::memory_order_relaxed) - 1 &&
                         s->lastpoll.load(std::memory_order_relaxed) != 0 && netpoll_any_waiters();
-  if ((s->global.size() > 0 || unpolled) && !pp->stop.load(std::memory_order_relaxed)) {
+  if (s->global.size() > 0 || unpolled) {
     s->lock.unlock();
     startm(s, pp, false);
     return;

@@ -1,6 +1,7 @@
 // Running goroutines: run, go, gosched, goexit, blocking, and what can be asked of the runtime.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -94,6 +95,12 @@ auto blocking(F&& f) -> std::invoke_result_t<F> {
   const detail::syscall_scope scope;
   return std::forward<F>(f)();
 }
+
+/// Waits until every other goroutine has ended, or until limit has gone by, and returns the tracebacks of those that
+/// are still there, as Go prints them; empty when none is. For the end of main, after everybody has been told to stop:
+///   if (const std::string left = gofer::shutdown(5s); !left.empty()) std::cerr << left;
+/// Ends none of them. Any goroutine or plain thread.
+std::string shutdown(std::chrono::nanoseconds limit);
 
 /// The calling goroutine's traceback, or everybody's, as Go prints it. Symbolizes: milliseconds, not microseconds.
 std::string stack(bool all = false);
