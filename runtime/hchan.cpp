@@ -256,8 +256,9 @@ bool chansend(hchan* dc, void* elem, bool block) {
   runtime::hchan* c = full(dc);
   if (block) {
     sched::rejoin();
-  } else if (!c->may_send()) {
-    return false;
+  } else {
+    sched::rejoin_here();
+    if (!c->may_send()) return false;
   }
   c->lock(wait_reason::chan_send);
   for (;;) {
@@ -285,8 +286,9 @@ recv_result chanrecv(hchan* dc, void* to, bool block) {
   if (__builtin_expect(c->timer != nullptr, 0)) runtime::timer_poll(c->timer);
   if (block) {
     sched::rejoin();
-  } else if (!c->may_recv()) {
-    return recv_result::empty;
+  } else {
+    sched::rejoin_here();
+    if (!c->may_recv()) return recv_result::empty;
   }
   c->lock(wait_reason::chan_receive);
   for (;;) {
@@ -307,6 +309,7 @@ recv_result chanrecv(hchan* dc, void* to, bool block) {
 void closechan(hchan* dc) {
   if (dc == nullptr) runtime::panic_plain_error("close of nil channel");
   runtime::hchan* c = full(dc);
+  sched::rejoin_here();
   c->lock(wait_reason::chan_send);
   if (c->closed.load(std::memory_order_relaxed)) {
     c->unlock();

@@ -246,7 +246,7 @@ select_result selectgo(const scase* cases, int n, bool otherwise, std::int64_t t
     const recv_result r = chanrecv(cases[0].c, cases[0].elem, !otherwise);
     return {r == recv_result::empty ? select_otherwise : 0, r == recv_result::ok};
   }
-  if (!otherwise) sched::rejoin();
+  otherwise ? sched::rejoin_here() : sched::rejoin();
   int channels = 0;
   const runtime::tried t = runtime::look_unlocked(cases, n, &channels);
   if (t.over) return t.result;

@@ -9,9 +9,10 @@
 // and the same flag would be needed).
 //
 // From the theft on the goroutine runs on without a P (mp->pp is null, theft is `taken`): what it readies or starts
-// goes to the global queue. It queues for a P at its next call that may park, whether that has to wait or not (rejoin),
-// and is one like all others again. Rejected: every call into gofer. `go`, unlock, close and the try_ forms never park,
-// so that users call them with a std::mutex held, which has to be unlocked by the same thread.
+// goes to the global queue. It queues for a P at its next call into gofer, whether that would have to wait or not, and
+// is one like all others again (rejoin; rejoin_here where it must stay on its thread). What is inlined, the uncontended
+// mutex above all, does not ask. A thread that waits for a P with a std::mutex held does no more harm than one that the
+// system does not run just then: who blocks on that mutex loses his P in turn.
 #pragma once
 
 #include "sched/m.hpp"

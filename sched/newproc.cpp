@@ -44,6 +44,7 @@ g* newproc_prepare(const spawn_params& params, std::size_t size, std::size_t ali
   GOFER_CHECK(size <= max_closure, "closure too large for a new stack");
   schedt* s = the_sched.load(std::memory_order_acquire);
   if (s == nullptr) s = sched_start({});
+  rejoin_here();
   m* mp = getm();
   g* gp;
   {

@@ -36,6 +36,7 @@ void goready_tail(g* gp);
 void gosched();
 
 void rejoin_slow(m* mp);
+void rejoin_here_slow(m* mp);
 
 /// A goroutine that has lost its P to sysmon (keep_p.hpp) queues for one. First thing in every operation that may park:
 /// one that can go on at once would otherwise keep its thread busy beside GOMAXPROCS others for ever. errno stays.
@@ -43,6 +44,15 @@ inline void rejoin() {
   m* mp = getm_or_null();
   if (mp != nullptr && __builtin_expect(mp->theft.load(std::memory_order_relaxed) == theft_state::taken, 0)) {
     rejoin_slow(mp);
+  }
+}
+
+/// The same in operations that do not park (`go`, close, the try_ forms): the thread waits, and the goroutine goes on
+/// in it. Users call those with a std::mutex held, which the same thread has to unlock.
+inline void rejoin_here() {
+  m* mp = getm_or_null();
+  if (mp != nullptr && __builtin_expect(mp->theft.load(std::memory_order_relaxed) == theft_state::taken, 0)) {
+    rejoin_here_slow(mp);
   }
 }
 

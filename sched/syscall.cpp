@@ -75,6 +75,12 @@ void rejoin_slow(m* mp) {
   leave(mp, gp, nullptr, false);
 }
 
+void rejoin_here_slow(m* mp) {
+  lock_os_thread();
+  rejoin_slow(mp);
+  unlock_os_thread();
+}
+
 void exitsyscall() {
   m* mp = getm();
   if (mp->plain || !on_goroutine(mp)) return;
