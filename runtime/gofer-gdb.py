@@ -13,7 +13,6 @@
 import gdb
 import gdb.unwinder
 
-X86_64_SLOTS = ("r15", "r14", "r13", "r12", "rbx", "rbp", "rip")  # sched/switch_x86_64.S, from sp upwards
 BOOST_X86_64 = {"r12": 1, "r13": 2, "r14": 3, "r15": 4, "rbx": 5, "rbp": 6, "rip": 7}  # words; sched/switch.cpp
 BOOST_SIZE = 8
 G_STAGGER = 16  # g_of in sched/stack.cpp
@@ -71,14 +70,11 @@ def has_boost_switch():
 
 def saved_registers(g):
     """Name -> value at the moment when g was left."""
+    if not has_boost_switch():
+        return {"rsp": int(g["sp"]), "rbp": int(g["fp"]), "rip": int(g["pc"])}  # asm_swap in sched/switch.hpp
     words = g["sp"].cast(gdb.lookup_type("unsigned long").pointer())
-    if has_boost_switch():
-        registers = {name: int(words[i]) for name, i in BOOST_X86_64.items()}
-        size = BOOST_SIZE
-    else:
-        registers = {name: int(words[i]) for i, name in enumerate(X86_64_SLOTS)}
-        size = len(X86_64_SLOTS)
-    registers["rsp"] = int(g["sp"]) + 8 * size
+    registers = {name: int(words[i]) for name, i in BOOST_X86_64.items()}
+    registers["rsp"] = int(g["sp"]) + 8 * BOOST_SIZE
     return registers
 
 

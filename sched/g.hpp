@@ -49,6 +49,8 @@ struct stack {
 struct g {
   // The switch: written by the thread that leaves, read by the one that enters.
   void* sp = nullptr;
+  void* fp = nullptr;  // these two by our own switch only
+  void* pc = nullptr;
   m* mp = nullptr;
   g* schedlink = nullptr;  // in whichever queue or free list the status allows
   atomic<gstatus> status{gstatus::idle};

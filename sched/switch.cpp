@@ -28,29 +28,18 @@ void switch_forget([[maybe_unused]] g* gp) {
 
 #if GOFER_SWITCH_ASM
 
-namespace {
-constexpr std::ptrdiff_t slot_rbx = 4;
-constexpr std::ptrdiff_t slot_rbp = 5;
-constexpr std::ptrdiff_t slot_rip = 6;
-constexpr std::ptrdiff_t slots = 7;
-}  // namespace
-
 void switch_prepare(g* gp, char* top, void (*entry)()) {
 #if GOFER_TSAN
   gp->tsan_fiber = __tsan_create_fiber(0);
 #endif
-  // gofer_stack_base is jumped to with sp 16-byte aligned, so that its call leaves the callee aligned as the ABI wants.
-  auto** sp = reinterpret_cast<void**>(reinterpret_cast<std::uintptr_t>(top) & ~std::uintptr_t{15}) - slots;
-  for (std::ptrdiff_t i = 0; i < slots; i++) sp[i] = nullptr;
-  sp[slot_rbx] = reinterpret_cast<void*>(entry);
-  sp[slot_rip] = reinterpret_cast<void*>(&gofer_stack_base);
+  auto** sp = reinterpret_cast<void**>((reinterpret_cast<std::uintptr_t>(top) - sizeof(void*)) & ~std::uintptr_t{15});
+  *sp = reinterpret_cast<void*>(entry);
   gp->sp = sp;
+  gp->fp = nullptr;
+  gp->pc = reinterpret_cast<void*>(&gofer_stack_base);
 }
 
-FOREIGN_STACK parked_frame switch_parked_frame(void* saved_sp) {
-  auto** sp = static_cast<void**>(saved_sp);
-  return {sp[slot_rip], static_cast<void**>(sp[slot_rbp])};
-}
+FOREIGN_STACK parked_frame switch_parked_frame(const g* gp) { return {gp->pc, static_cast<void**>(gp->fp)}; }
 
 #else
 
@@ -84,14 +73,23 @@ void switch_prepare(g* gp, char* top, void (*entry)()) {
   gp->sp = fctx::make_fcontext(top, static_cast<std::size_t>(top - gp->stk.lo), boost_entry);
 }
 
-FOREIGN_STACK parked_frame switch_parked_frame(void* saved_sp) {
+FOREIGN_STACK parked_frame switch_parked_frame(const g* gp) {
   // Layout of Boost.Context's saved frame: jump_x86_64_sysv_elf_gas.S and jump_arm64_aapcs_elf_gas.S.
-  auto** sp = static_cast<void**>(saved_sp);
 #if defined(__x86_64__)
-  return {sp[7], static_cast<void**>(sp[6])};
+  constexpr std::ptrdiff_t size = 8;
+  constexpr std::ptrdiff_t pc = 7;
+  constexpr std::ptrdiff_t fp = 6;
 #elif defined(__aarch64__)
-  return {sp[0xa0 / 8], static_cast<void**>(sp[0x90 / 8])};
+  constexpr std::ptrdiff_t size = 0xb0 / 8;
+  constexpr std::ptrdiff_t pc = 0xa0 / 8;
+  constexpr std::ptrdiff_t fp = 0x90 / 8;
 #endif
+  const auto at = reinterpret_cast<std::uintptr_t>(gp->sp);
+  const auto lo = reinterpret_cast<std::uintptr_t>(gp->stk.lo);
+  const auto hi = reinterpret_cast<std::uintptr_t>(gp->stk.hi);
+  if (at < lo || at + size * sizeof(void*) > hi) return {nullptr, nullptr};
+  auto** sp = reinterpret_cast<void**>(at);
+  return {sp[pc], static_cast<void**>(sp[fp])};
 }
 
 #endif

@@ -194,19 +194,8 @@ GOFER_READS_FOREIGN_STACK int walk_frames(const stack& bounds, void* pc, void** 
 }
 
 GOFER_READS_FOREIGN_STACK int parked_callers(const g* gp, void** pcs, int max) {
-#if defined(__aarch64__)
-  constexpr std::size_t saved_registers = 0xb0;  // Boost.Context's; see switch_parked_frame
-#else
-  constexpr std::size_t saved_registers = 0x40;
-#endif
-  // Where the registers were left must be on the stack, whatever gp is at this moment (zeroes, while it is made anew).
-  void* const sp = gp->sp;
-  const stack bounds = gp->stk;
-  const auto at = reinterpret_cast<std::uintptr_t>(sp);
-  if (at < reinterpret_cast<std::uintptr_t>(bounds.lo)) return 0;
-  if (at + saved_registers > reinterpret_cast<std::uintptr_t>(bounds.hi)) return 0;
-  const parked_frame left = switch_parked_frame(sp);
-  return walk_frames(bounds, left.pc, left.fp, pcs, max);
+  const parked_frame left = switch_parked_frame(gp);
+  return walk_frames(gp->stk, left.pc, left.fp, pcs, max);
 }
 
 }  // namespace gofer::sched
