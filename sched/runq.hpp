@@ -44,6 +44,11 @@ class runq {
     }
   }
 
+  /// Owner. Whom pop would return, or anything that once lay in that slot: for a prefetch, which no wrong address harms.
+  const void* glance() const {
+    return slots_[head_.load(std::memory_order_relaxed) % runq_size].load(std::memory_order_relaxed);
+  }
+
   /// Owner. Puts gp into the slot and returns whom it held. seq_cst: a waker stores here and then reads npidle, a
   /// worker that gives up raises npidle and then reads here, in empty() (wake.cpp).
   g* exchange_next(g* gp) { return next_.exchange(gp, std::memory_order_seq_cst); }

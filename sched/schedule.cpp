@@ -262,7 +262,13 @@ g* next_local(m* mp) {
   // Who is locked to a thread leaves it to nobody, and comes by way of g0.
   if (__builtin_expect(mp->lockedg != nullptr, 0)) return nullptr;
   g* gp = pp->rq.take_next();
-  if (gp == nullptr) gp = pp->rq.pop();
+  if (gp == nullptr) {
+    gp = pp->rq.pop();
+    // The one after this is needed in some ten nanoseconds, and of thousands none is in the cache.
+    const auto* after = static_cast<const char*>(pp->rq.glance());
+    __builtin_prefetch(after);
+    __builtin_prefetch(after + cache_line);
+  }
   if (gp != nullptr && __builtin_expect(gp->lockedm != nullptr, 0)) {
     mp->pulled = gp;
     return nullptr;
