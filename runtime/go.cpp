@@ -5,6 +5,7 @@
 #include "runtime/dumps.hpp"
 #include "runtime/hooks.hpp"
 #include "runtime/knobs.hpp"
+#include "runtime/local.hpp"
 #include "runtime/panic.hpp"
 #include "runtime/unwind/walk.hpp"
 #include "sched/debug.hpp"
@@ -45,6 +46,10 @@ void goroutine_main(sched::g* gp) {
   const ending how = call_entry(gp);
   // A catch (...) at the very end may have swallowed what the lists still hold.
   forget_swallowed(gp);
+  if (gp->locals != nullptr) {
+    destroy_locals(gp);
+    forget_swallowed(gp);
+  }
   forget_rethrown(gp);
   if (gp->goid != 1) return;
   if (how == ending::goexited) {

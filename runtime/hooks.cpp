@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "runtime/dumps.hpp"
+#include "runtime/local.hpp"
 #include "runtime/panic.hpp"
 #include "runtime/sema.hpp"
 #include "sched/fatal.hpp"
@@ -52,6 +53,7 @@ const struct at_load {
 }  // namespace
 
 void plain_thread_exits(sched::g* gp) {
+  destroy_locals(gp);
   while (gp->_panic != nullptr) pop_panic(gp);
   while (gp->vehicles != nullptr) pop_vehicle(gp, gp->vehicles);
   forget_rethrown(gp);

@@ -6,6 +6,7 @@
 #include <gofer/defer.hpp>
 #include <gofer/error.hpp>
 #include <gofer/io.hpp>
+#include <gofer/local.hpp>
 #include <gofer/net.hpp>
 #include <gofer/panic.hpp>
 #include <gofer/runtime.hpp>
