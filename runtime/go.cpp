@@ -91,8 +91,8 @@ void run_main(const options& o, void (*main)(void*), void* arg) {
   sched::debug.scheddetail.store(k.scheddetail != 0, std::memory_order_relaxed);
   sched::debug.watchdog_ms.store(k.watchdog_ms, std::memory_order_relaxed);
   sched::debug.stackhigh.store(k.stackhigh != 0, std::memory_order_relaxed);
-  sched::schedt* s =
-      sched::sched_start({.procs = k.maxprocs, .stack_size = k.stack_size, .max_threads = k.max_threads});
+  sched::schedt* s = sched::sched_start(
+      {.procs = k.maxprocs, .stack_size = k.stack_size, .max_threads = k.max_threads, .pinned = k.pinned});
   if (k.maxprocs > 0) sched::gomaxprocs(k.maxprocs);
   sched::sched_run_main(s, main, arg, __builtin_return_address(0));
   if (k.stackhigh != 0) sched::write_err(runtime::stack_depths());
@@ -108,6 +108,9 @@ void gosched() { sched::gosched(); }
 
 void lock_os_thread() { sched::lock_os_thread(); }
 void unlock_os_thread() { sched::unlock_os_thread(); }
+
+pin::pin() { sched::pin_thread(); }
+pin::~pin() { sched::unpin_thread(); }
 
 int gomaxprocs(int n) { return sched::gomaxprocs(n); }
 

@@ -125,6 +125,7 @@ knobs read_knobs(const options& o) {
   } else if (env != nullptr && *env != 0) {
     k.traceback = parse_level("GOFER_TRACEBACK", env);
   }
+  k.pinned = o.pinned || number("GOFER_PINNED", 0, 1, "0 or 1") != 0;
   read_debug_knobs(k);
   return k;
 }

@@ -15,6 +15,7 @@ struct knobs {
   std::size_t stack_size = 0;
   int max_threads = 0;
   traceback_level traceback = traceback_level::single;
+  bool pinned = false;
 
   // GOFER_DEBUG's; 0: off
   std::int64_t schedtrace_ms = 0;

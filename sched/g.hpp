@@ -32,6 +32,7 @@ namespace gofer::sched {
 
 struct m;
 struct schedt;
+struct bound_queue;
 
 enum class gstatus : std::uint32_t { idle, runnable, running, syscall, waiting };
 
@@ -55,9 +56,10 @@ struct g {
   g* schedlink = nullptr;  // in whichever queue or free list the status allows
   atomic<gstatus> status{gstatus::idle};
   wait_reason waitreason = wait_reason::none;
-  bool plain = false;    // the g of a plain thread: parks by futex, never on a queue
-  bool system = false;   // the runtime's own helper: not counted, not shown
-  m* lockedm = nullptr;  // lock_os_thread: the only thread that may run it
+  bool plain = false;            // the g of a plain thread: parks by futex, never on a queue
+  bool system = false;           // the runtime's own helper: not counted, not shown
+  m* lockedm = nullptr;          // lock_os_thread: the only thread that may run it
+  bound_queue* bound = nullptr;  // options.pinned: from its beginning on, its thread (bound.hpp)
   int saved_errno = 0;
   eh_globals eh{};             // of this goroutine while it does not run
   std::uint64_t raises = 0;    // see tls_block

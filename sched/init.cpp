@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "sched/bound.hpp"
 #include "sched/clock.hpp"
 #include "sched/cpulimit.hpp"
 #include "sched/fork.hpp"
@@ -129,6 +130,12 @@ void make_reusable(schedt* s) {
   s->sysmon_rests.store(sysmon_rest::no, std::memory_order_relaxed);
   s->sysmon_tid.store(0, std::memory_order_relaxed);
   s->short_of_threads = false;
+  s->wanting = nullptr;
+  s->nwanting.store(0, std::memory_order_relaxed);
+  while (bound_queue* b = s->all_bound) {
+    s->all_bound = b->all_link;
+    delete b;
+  }
   s->reusable = true;
 }
 
@@ -136,7 +143,11 @@ void make_reusable(schedt* s) {
 
 schedt* sched_start(const start_params& params) {
   const std::lock_guard only(admin());
-  if (schedt* s = the_sched.load(std::memory_order_acquire)) return s;
+  if (schedt* s = the_sched.load(std::memory_order_acquire)) {
+    // Started by go(): those that have begun stay what they are.
+    if (params.pinned) s->pinned.store(true, std::memory_order_relaxed);
+    return s;
+  }
   GOFER_CHECK(::sysconf(_SC_PAGESIZE) == static_cast<long>(page_size), "gofer is built for pages of 4096 bytes");
   if (params.stack_size != 0) set_default_stack_size(params.stack_size);
   netpoll_init();
@@ -150,6 +161,7 @@ schedt* sched_start(const start_params& params) {
   s->stopping.store(false, std::memory_order_relaxed);
   s->max_threads = params.max_threads > 0 ? params.max_threads : default_max_threads;
   s->follow_processors = params.procs <= 0;
+  s->pinned.store(params.pinned, std::memory_order_relaxed);
   pthread_sigmask(SIG_SETMASK, nullptr, &s->sigmask);
   s->started = s->trace_next = nanotime();
   s->lastpoll.store(s->started, std::memory_order_relaxed);
@@ -209,6 +221,7 @@ void sched_stop(schedt* s) {
     for (m* mp = s->allm; mp != nullptr; mp = mp->alllink) {
       if (mp->lockedg != nullptr) mp->park.wakeup();
     }
+    bound_stop_locked(s);
   }
   s->older = ended;
   ended = s;

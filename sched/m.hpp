@@ -16,6 +16,7 @@ namespace gofer::sched {
 
 struct p;
 struct schedt;
+struct bound_queue;
 
 /// What the goroutine that left wants done once its context is saved. Run by whoever comes next on the same thread, on
 /// that one's stack; must not park.
@@ -42,14 +43,16 @@ struct m {
   bool spinning = false;  // looking for work with a P; counted in schedt::nmspinning
   bool plain = false;
   std::uint32_t fastrand_state = 1;
-  p* nextp = nullptr;      // handed over by startm before the wake-up
-  p* oldp = nullptr;       // held before the blocking call
-  g* lockedg = nullptr;    // lock_os_thread: the only goroutine that this thread may run
-  int lockedcount = 0;     // lock_os_thread nests
-  g* pulled = nullptr;     // off the queue already, but only g0 can see to it: its thread is another one
-  g* resume = nullptr;     // on g0: go on with this goroutine instead of looking for one (mcall, exitsyscall)
-  note park;               // idle workers sleep here
-  m* schedlink = nullptr;  // idle list
+  p* nextp = nullptr;            // handed over by startm before the wake-up
+  p* oldp = nullptr;             // held before the blocking call
+  g* lockedg = nullptr;          // lock_os_thread: the only goroutine that this thread may run
+  int lockedcount = 0;           // lock_os_thread nests
+  int pins = 0;                  // and so does pin
+  bound_queue* bound = nullptr;  // options.pinned: goroutines that began here
+  g* pulled = nullptr;           // off the queue already, but only g0 can see to it: its thread is another one
+  g* resume = nullptr;           // on g0: go on with this goroutine instead of looking for one (mcall, exitsyscall)
+  note park;                     // idle workers sleep here
+  m* schedlink = nullptr;        // idle list
   m* alllink = nullptr;
   pthread_t thread{};
   pid_t tid = 0;

@@ -2,6 +2,7 @@
 // lock, no system call while the P has stacks.
 #include <cstring>
 
+#include "sched/bound.hpp"
 #include "sched/keep_p.hpp"
 #include "sched/proc.hpp"
 #include "sched/schedule.hpp"
@@ -18,6 +19,7 @@ void goroutine_entry() {
   switch_entered();
   m* mp = getm();
   finish_switch(mp);
+  mp->curg->bound = bound_of(mp);
   leave_sched(mp);
   hooks.entry(mp->curg);
   goexit0();

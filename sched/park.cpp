@@ -1,5 +1,6 @@
 #include "sched/park.hpp"
 
+#include "sched/bound.hpp"
 #include "sched/clock.hpp"
 #include "sched/keep_p.hpp"
 #include "sched/schedule.hpp"
@@ -13,6 +14,10 @@ void commit_unlock(g*, void* lock) { static_cast<futex_mutex*>(lock)->unlock(); 
 
 void commit_yield(g* gp, void*) {
   casgstatus(gp, gstatus::running, gstatus::runnable);
+  if (gp->bound != nullptr) {
+    bound_ready(gp);
+    return;
+  }
   const m* mp = getm();
   if (mp->pp != nullptr) {
     runqput(mp->pp, gp, false);
@@ -31,6 +36,7 @@ void commit_exit(g* gp, void*) {
     gp->lockedm = nullptr;
     mp->lockedg = nullptr;
     mp->lockedcount = 0;
+    mp->pins = 0;
   }
   casgstatus(gp, gstatus::running, gstatus::idle);
   if (pp != nullptr) {
@@ -68,6 +74,10 @@ void ready(g* gp, bool next) {
   schedt* s = gp->sched;
   if (s->stopping.load(std::memory_order_relaxed)) return;  // of a run that is over: never scheduled again
   casgstatus(gp, gstatus::waiting, gstatus::runnable);
+  if (gp->bound != nullptr) {
+    bound_ready(gp);
+    return;
+  }
   m* mp = getm();
   const keep_p keep(mp);
   p* pp = mp->pp;
@@ -123,21 +133,36 @@ void gosched() {
   leave(mp, gp, next, false);
 }
 
-void lock_os_thread() {
+namespace {
+
+// Nothing for a goroutine that stays on its thread anyway (options.pinned): those that share it must go on, or one that
+// waited for another of them would wait for ever.
+void bind_thread(int m::*count) {
   m* mp = getm();
   if (mp->plain) return;
-  if (mp->lockedcount++ > 0) return;
-  mp->lockedg = mp->curg;
-  mp->curg->lockedm = mp;
+  g* gp = mp->curg;
+  if (gp->bound == nullptr) gp->bound = bound_of(mp);
+  if (gp->bound != nullptr) return;
+  (mp->*count)++;
+  mp->lockedg = gp;
+  gp->lockedm = mp;
 }
 
-void unlock_os_thread() {
+void unbind_thread(int m::*count) {
   m* mp = getm();
-  if (mp->plain || mp->lockedcount == 0) return;
-  if (--mp->lockedcount > 0) return;
+  if (mp->plain || mp->*count == 0) return;
+  (mp->*count)--;
+  if (mp->lockedcount + mp->pins > 0) return;
   mp->lockedg = nullptr;
   mp->curg->lockedm = nullptr;
 }
+
+}  // namespace
+
+void lock_os_thread() { bind_thread(&m::lockedcount); }
+void unlock_os_thread() { unbind_thread(&m::lockedcount); }
+void pin_thread() { bind_thread(&m::pins); }
+void unpin_thread() { unbind_thread(&m::pins); }
 
 void goexit0() {
   m* mp = getm();

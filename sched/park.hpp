@@ -61,6 +61,10 @@ inline void rejoin_here() {
 void lock_os_thread();
 void unlock_os_thread();
 
+/// The same, counted apart, for gofer::pin.
+void pin_thread();
+void unpin_thread();
+
 /// Ends the running goroutine; never returns. What is on its stack is not unwound (runtime/ has done that).
 [[noreturn]] void goexit0();
 

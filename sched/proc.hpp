@@ -32,6 +32,7 @@ struct start_params {
   int procs = 0;               // 0: one per processor this process may use, also when their number changes
   std::size_t stack_size = 0;  // 0: the default
   int max_threads = 0;         // 0: default_max_threads
+  bool pinned = false;         // goroutines stay on the thread on which they begin
 };
 
 /// Starts the scheduler unless it runs; returns its instance. Any thread.

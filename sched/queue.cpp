@@ -1,4 +1,5 @@
 // Putting goroutines on queues: the local ring, its spill to the global queue, and lists that come from the poller.
+#include "sched/bound.hpp"
 #include "sched/schedule.hpp"
 
 namespace gofer::sched {
@@ -73,6 +74,10 @@ void injectglist(schedt* s, p* pp, g* list) {
     g* gp = list;
     list = gp->schedlink;
     casgstatus(gp, gstatus::waiting, gstatus::runnable);
+    if (gp->bound != nullptr) {
+      bound_ready(gp);
+      continue;
+    }
     if (pp != nullptr) {
       runqput(pp, gp, false);
     } else {

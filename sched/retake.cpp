@@ -28,7 +28,8 @@ bool others_wait(schedt* s, const p* pp, std::int64_t now) {
   if (pp->stop.load(std::memory_order_relaxed)) return true;
   // Idle Ps and those that look for work will find it.
   if (s->npidle.load(std::memory_order_relaxed) + s->nmspinning.load(std::memory_order_relaxed) > 0) return false;
-  return !pp->rq.empty() || s->global.size() > 0 || pp->timers.first_when() <= now;
+  return !pp->rq.empty() || s->global.size() > 0 || s->nwanting.load(std::memory_order_relaxed) > 0 ||
+         pp->timers.first_when() <= now;
 }
 
 bool retake_running(schedt* s, p* pp) {

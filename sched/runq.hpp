@@ -44,7 +44,8 @@ class runq {
     }
   }
 
-  /// Owner. Whom pop would return, or anything that once lay in that slot: for a prefetch, which no wrong address harms.
+  /// Owner. Whom pop would return, or anything that once lay in that slot: for a prefetch, which no wrong address
+  /// harms.
   const void* glance() const {
     return slots_[head_.load(std::memory_order_relaxed) % runq_size].load(std::memory_order_relaxed);
   }

@@ -40,6 +40,12 @@ struct schedt {
   alignas(cache_line) atomic<std::int32_t> npidle{0};
   atomic<std::int32_t> nmspinning{0};
 
+  // options.pinned (bound.hpp). Under lock: Ms with work of their own and no P, in line; how many is read without.
+  atomic<bool> pinned{false};
+  atomic<std::int32_t> nwanting{0};
+  bound_queue* wanting = nullptr;
+  bound_queue* all_bound = nullptr;
+
   // allp[0..nallp) exist for ever; Ps at and beyond nprocs are retired. Slots are written before nallp (release).
   alignas(cache_line) atomic<std::int32_t> nprocs{0};
   atomic<std::int32_t> nallp{0};

@@ -9,6 +9,7 @@
 #include <array>
 #include <utility>
 
+#include "sched/bound.hpp"
 #include "sched/clock.hpp"
 #include "sched/keep_p.hpp"
 #include "sched/netpoll.hpp"
@@ -101,10 +102,27 @@ void stop_spinning(m* mp) {
   if (before == 1 && s->npidle.load(std::memory_order_seq_cst) > 0) wakep(s);
 }
 
+// Who comes first on this M's own queues.
+g* pick(m* mp) {
+  if (__builtin_expect(mp->bound != nullptr, 0)) return bound_pick(mp);
+  runq& rq = mp->pp->rq;
+  if (g* gp = rq.take_next()) return gp;
+  g* gp = rq.pop();
+  // The one after this is needed in some ten nanoseconds, and of thousands none is in the cache.
+  const auto* after = static_cast<const char*>(rq.glance());
+  __builtin_prefetch(after);
+  __builtin_prefetch(after + cache_line);
+  return gp;
+}
+
 g* take_from_poller(m* mp, g* list) {
   schedt* s = mp->sched;
   list = pass_on_others(s, list);
   if (list == nullptr) return nullptr;
+  if (list->bound != nullptr) {
+    injectglist(s, mp->pp, list);
+    return pick(mp);
+  }
   g* first = list;
   injectglist(s, mp->pp, first->schedlink);
   casgstatus(first, gstatus::waiting, gstatus::runnable);
@@ -122,8 +140,7 @@ g* find_nearby(m* mp) {
     // here the ring has its turn now.
     if (g* gp = pp->rq.pop()) return gp;
   }
-  if (g* gp = pp->rq.take_next()) return gp;
-  if (g* gp = pp->rq.pop()) return gp;
+  if (g* gp = pick(mp)) return gp;
   if (g* gp = globrunqget(s, pp)) return gp;
   if (netpoll_any_waiters() && s->lastpoll.load(std::memory_order_relaxed) != 0) {
     if (g* list = netpoll(0)) {
@@ -146,7 +163,9 @@ g* block_in_poller(m* mp, std::int64_t until) {
   s->polluntil.store(until == never ? 0 : until, std::memory_order_seq_cst);
   // Timers and work that came between our last look and the store above: their makers did not know whom to wake.
   if (any_work(s) || earliest_timer(s) < until || s->stopping.load(std::memory_order_seq_cst)) delay = 0;
+  if (bound_before_poll(mp)) delay = 0;
   g* list = netpoll(delay);
+  bound_awake(mp);
   s->polluntil.store(0, std::memory_order_seq_cst);
   s->lastpoll.store(nanotime(), std::memory_order_seq_cst);
   // The end of this run was told by a break; but the one that was taken in here may have been for the next run's
@@ -198,6 +217,7 @@ g* find_runnable(m* mp) {
       if (p* again = s->stopping.load(std::memory_order_relaxed) ? nullptr : pidleget_locked(s)) acquirep(mp, again);
       continue;
     }
+    if (mp->bound != nullptr && !mp->spinning && bound_yield_p(mp)) continue;
     if (g* gp = find_nearby(mp)) return gp;
 
     // Look at others', unless half of the busy Ps have somebody looking already: more would only burn CPU.
@@ -261,14 +281,8 @@ g* next_local(m* mp) {
   }
   // Who is locked to a thread leaves it to nobody, and comes by way of g0.
   if (__builtin_expect(mp->lockedg != nullptr, 0)) return nullptr;
-  g* gp = pp->rq.take_next();
-  if (gp == nullptr) {
-    gp = pp->rq.pop();
-    // The one after this is needed in some ten nanoseconds, and of thousands none is in the cache.
-    const auto* after = static_cast<const char*>(pp->rq.glance());
-    __builtin_prefetch(after);
-    __builtin_prefetch(after + cache_line);
-  }
+  if (__builtin_expect(mp->bound != nullptr, 0) && bound_slice_over(mp)) return nullptr;
+  g* gp = pick(mp);
   if (gp != nullptr && __builtin_expect(gp->lockedm != nullptr, 0)) {
     mp->pulled = gp;
     return nullptr;

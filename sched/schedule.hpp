@@ -73,6 +73,8 @@ void startm(schedt* s, p* pp, bool spinning);
 /// The end of a P that was stopped (gomaxprocs, end of the run) and that nobody holds: its goroutines go to the global
 /// queue.
 void retire(schedt* s, p* pp);
+/// Takes mp off the idle list; false: somebody else has, and its P is on the way.
+bool unlist_locked(schedt* s, m* mp);
 /// Sleeps until there is a P for this M. False: the run is over, or the thread is one too many: it ends.
 bool stopm(m* mp);
 /// For a thread with a goroutine of its own (lock_os_thread): gives the P away and sleeps until somebody has found that

@@ -5,6 +5,7 @@
 // compare-and-swap if it is still there, else an idle one, else the goroutine queues and the thread sleeps.
 #include <mutex>
 
+#include "sched/bound.hpp"
 #include "sched/keep_p.hpp"
 #include "sched/proc.hpp"
 #include "sched/schedule.hpp"
@@ -18,6 +19,10 @@ void queue_for_p(g* gp, gstatus from) {
   m* mp = getm();
   schedt* s = mp->sched;
   casgstatus(gp, from, gstatus::runnable);
+  if (gp->bound != nullptr) {
+    bound_ready(gp);
+    return;
+  }
   p* pp = nullptr;
   {
     const std::lock_guard hold(s->lock);

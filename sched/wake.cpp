@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <mutex>
 
+#include "sched/bound.hpp"
 #include "sched/clock.hpp"
 #include "sched/netpoll.hpp"
 #include "sched/newm.hpp"
@@ -28,6 +29,7 @@ namespace gofer::sched {
 atomic<std::int64_t> idle_thread_ns{10'000'000'000};
 
 void pidleput_locked(schedt* s, p* pp) {
+  if (bound_give_locked(s, pp)) return;
   pp->status.store(pstatus::idle, std::memory_order_release);
   pp->link = s->pidle;
   s->pidle = pp;
@@ -145,9 +147,6 @@ void startm(schedt* s, p* pp, bool spinning) {
   warn_no_thread(nm, allowed);
 }
 
-namespace {
-
-// Takes mp off the idle list; false: somebody else has, and its P is on the way.
 bool unlist_locked(schedt* s, m* mp) {
   for (m** link = &s->midle; *link != nullptr; link = &(*link)->schedlink) {
     if (*link != mp) continue;
@@ -158,11 +157,14 @@ bool unlist_locked(schedt* s, m* mp) {
   return false;
 }
 
+namespace {
+
 // Asleep until somebody hands over a P; false: the run is over. The note is clear but between a wake-up and the end of
 // this.
 bool wait_for_p(m* mp) {
   mp->park.sleep();
   mp->park.clear();
+  bound_awake(mp);
   p* pp = mp->nextp;
   mp->nextp = nullptr;
   if (pp == nullptr) return false;
@@ -174,24 +176,28 @@ bool wait_for_p(m* mp) {
 
 bool stopm(m* mp) {
   schedt* s = mp->sched;
-  bool spare;
+  p* claimed = nullptr;
+  bool spare = false;
   {
     const std::lock_guard hold(s->lock);
     if (s->stopping.load(std::memory_order_relaxed)) return false;
     if (s->short_of_threads) {
       s->short_of_threads = false;
-      if (p* pp = pidleget_locked(s)) {
-        acquirep(mp, pp);
-        return true;
-      }
+      claimed = pidleget_locked(s);
     }
-    mp->schedlink = s->midle;
-    s->midle = mp;
-    s->nmidle++;
-    // The list is a stack: those at its bottom, as many as can run at once, sleep for as long as it takes; of those
-    // above, whoever is not needed for a while ends.
-    spare = s->nmidle > s->nprocs.load(std::memory_order_relaxed);
-    checkdead_locked(s);
+    if (claimed == nullptr && !bound_claim_locked(mp, &claimed)) {
+      mp->schedlink = s->midle;
+      s->midle = mp;
+      s->nmidle++;
+      // The list is a stack: those at its bottom, as many as can run at once, sleep for as long as it takes; of those
+      // above, whoever is not needed for a while ends. Not one to which goroutines are bound.
+      spare = mp->bound == nullptr && s->nmidle > s->nprocs.load(std::memory_order_relaxed);
+      checkdead_locked(s);
+    }
+  }
+  if (claimed != nullptr) {
+    acquirep(mp, claimed);
+    return true;
   }
   if (spare && !mp->park.sleep_for(idle_thread_ns.load(std::memory_order_relaxed))) {
     const std::lock_guard hold(s->lock);
@@ -257,6 +263,10 @@ void handoffp(schedt* s, p* pp) {
   if (pp->stop.load(std::memory_order_relaxed)) {
     retire(s, pp);
     return;
+  }
+  if (s->nwanting.load(std::memory_order_relaxed) > 0) {
+    const std::lock_guard hold(s->lock);
+    if (bound_give_locked(s, pp)) return;
   }
   const bool busy = !pp->rq.empty() || s->global.size() > 0;
   if (busy) {

@@ -21,8 +21,8 @@ GOFER_SCENARIO(main_receives) {
   run([] { chan<int>{0}.recv(); });
 }
 TEST(Deadlock, MainReceivesFromNobody) {
-  for (const char* procs : {"GOFER_MAXPROCS=1", "GOFER_MAXPROCS=4"}) {
-    const outcome end = run_scenario("main_receives", {procs});
+  for (const char* setting : {"GOFER_MAXPROCS=1", "GOFER_MAXPROCS=4", "GOFER_PINNED=1"}) {
+    const outcome end = run_scenario("main_receives", {setting});
     EXPECT_EQ(end.exit_status, 2) << end.err;
     EXPECT_THAT(end.err,
                 StartsWith("fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:\n"));

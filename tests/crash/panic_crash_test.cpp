@@ -216,7 +216,8 @@ GOFER_SCENARIO(bad_knob) {
   run([] { std::puts("not reached"); });
 }
 TEST(Crash, BadKnobsAreOneLine) {
-  for (const char* setting : {"GOFER_MAXPROCS=many", "GOFER_MAXPROCS=0", "GOFER_STACK=1", "GOFER_TRACEBACK=loud"}) {
+  for (const char* setting :
+       {"GOFER_MAXPROCS=many", "GOFER_MAXPROCS=0", "GOFER_STACK=1", "GOFER_TRACEBACK=loud", "GOFER_PINNED=2"}) {
     const outcome end = run_scenario("bad_knob", {setting});
     EXPECT_EQ(end.exit_status, 2) << setting;
     EXPECT_EQ(end.out, "") << setting;

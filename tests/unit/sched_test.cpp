@@ -252,6 +252,31 @@ TEST(PerGoroutine, ErrnoStaysWithTheGoroutine) {
   }
 }
 
+TEST(PerGoroutine, ErrnoMovesAlongToOtherThreads) {
+  run(options{.maxprocs = 4}, [] {
+    std::atomic<int> moves{0};
+    std::atomic<int> wrong{0};
+    while (moves < 20) {
+      wait_group all;
+      for (int i = 1; i <= 8; i++) {
+        all.go([&moves, &wrong, i] {
+          const auto set = [](int v) __attribute__((noinline)) { errno = v; };
+          const auto get = []() __attribute__((noinline)) { return errno; };
+          for (int k = 0; k < 20; k++) {
+            const pid_t before = ::gettid();
+            set(i);
+            k % 2 == 0 ? gosched() : blocking([] { ::usleep(1); });
+            if (get() != i) wrong++;
+            if (::gettid() != before) moves++;
+          }
+        });
+      }
+      all.wait();
+    }
+    EXPECT_EQ(wrong, 0);
+  });
+}
+
 TEST(PerGoroutine, ExceptionsInFlightStayWithTheGoroutine) {
   for (const int procs : {1, 4}) {
     run(options{.maxprocs = procs}, [] {
