@@ -8,6 +8,7 @@
 #include "runtime/local.hpp"
 #include "runtime/panic.hpp"
 #include "runtime/sema.hpp"
+#include "runtime/unwind/walk.hpp"
 #include "sched/fatal.hpp"
 #include "sched/park.hpp"
 #include "sched/proc.hpp"
@@ -47,6 +48,7 @@ const struct at_load {
   at_load() {
     install_hooks();
     sched::install_signal_handlers();
+    wake_second_unwinder();
   }
 } hooks_at_load;
 

@@ -58,8 +58,8 @@ frame by_dynamic_symbol(const Dl_info& info, std::uintptr_t pc) {
 }
 
 // The program itself has no name there, and its file may have been replaced since: /proc knows the one that runs.
-loaded_file file_of(const link_map* map) {
-  loaded_file f{map->l_addr, map->l_name, map->l_name};
+loaded_file file_of(std::uintptr_t bias, const char* name_there) {
+  loaded_file f{bias, name_there, name_there};
   if (!f.path.empty()) return f;
   f.path = "/proc/self/exe";
   std::array<char, 4096> name;
@@ -68,18 +68,39 @@ loaded_file file_of(const link_map* map) {
   return f;
 }
 
+// A statically linked program is on no list that dladdr reads.
+bool find_static(std::uintptr_t pc, loaded_file& file) {
+  struct request {
+    std::uintptr_t pc;
+    loaded_file* file;
+  } r{pc, &file};
+  const auto visit = [](dl_phdr_info* info, std::size_t, void* arg) {
+    const auto* wanted = static_cast<const request*>(arg);
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+      const ElfW(Phdr)& segment = info->dlpi_phdr[i];
+      if (segment.p_type != PT_LOAD || wanted->pc - info->dlpi_addr - segment.p_vaddr >= segment.p_memsz) continue;
+      *wanted->file = file_of(info->dlpi_addr, info->dlpi_name);
+      return 1;
+    }
+    return 0;
+  };
+  return ::dl_iterate_phdr(visit, &r) != 0;
+}
+
 // False: the answer is makeshift.
 bool look_up(debuginfo& di, std::uintptr_t pc, std::vector<frame>& out) {
-  Dl_info info;
+  Dl_info info{};
   void* entry = nullptr;
-  if (::dladdr1(reinterpret_cast<void*>(pc - 1), &info, &entry, RTLD_DL_LINKMAP) == 0 || entry == nullptr) {
+  loaded_file file{};
+  if (::dladdr1(reinterpret_cast<void*>(pc - 1), &info, &entry, RTLD_DL_LINKMAP) != 0 && entry != nullptr) {
+    const auto* map = static_cast<const link_map*>(entry);
+    file = file_of(map->l_addr, map->l_name);
+  } else if (!find_static(pc - 1, file)) {
     out.emplace_back();
     out.back().function = "?";
     out.back().offset = pc;
     return true;
   }
-  const auto* map = static_cast<const link_map*>(entry);
-  const loaded_file file = file_of(map);
   const bool toolchain = is_toolchain(file.path);
   const bool answered = toolchain || di.lookup(file, pc - 1, out);
   if (out.empty()) {

@@ -1,10 +1,10 @@
 #include "runtime/unwind/walk.hpp"
 
+#include <dlfcn.h>
+
 #include <atomic>
 
 #if defined(__x86_64__)
-#include <dlfcn.h>
-
 #include "sched/fatal.hpp"
 
 // The walk replaces its own stack frame's callers: instrumentation that keeps a book of calls would lose count, and
@@ -102,6 +102,13 @@ _Unwind_Reason_Code stop_of_system(int version, _Unwind_Action actions, _Unwind_
 }
 
 }  // namespace
+
+void wake_second_unwinder() {
+  using backtrace = decltype(_Unwind_Backtrace);
+  auto* theirs = reinterpret_cast<backtrace*>(::dlsym(RTLD_DEFAULT, "_Unwind_Backtrace"));
+  if (theirs == nullptr || theirs == &_Unwind_Backtrace) return;
+  theirs([](_Unwind_Context*, void*) { return _URC_END_OF_STACK; }, nullptr);
+}
 
 void use_system_unwinder(bool yes) { system_unwinder.store(yes, std::memory_order_relaxed); }
 

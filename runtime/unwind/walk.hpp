@@ -20,6 +20,11 @@
 
 namespace gofer::runtime {
 
+/// With -static-libgcc and a shared libstdc++ there are two unwinders in the process: ours walks, and libstdc++'s
+/// personality function, which it calls, uses libgcc_s's to say where to land. That one aborts unless it has walked
+/// itself before; C++ exceptions begin in it, panics do not. Makes it walk. To be called before the first panic.
+void wake_second_unwinder();
+
 /// Unwinds by force from the caller's frame, as _Unwind_ForcedUnwind(exception, gofer_unwind_stop, argument), but that
 /// the stop function is asked only about frames that the system's unwinder walks, and at the stack's end. Comes back
 /// only when the system's unwinder finds the tables broken.
