@@ -15,6 +15,7 @@
 #include "sched/futex.hpp"
 #include "sched/stackuse.hpp"
 #include "sched/switch.hpp"
+#include "sched/valgrind.hpp"
 
 #if GOFER_ASAN
 #include <sanitizer/lsan_interface.h>
@@ -131,7 +132,10 @@ slab* new_slab(std::size_t size) {
 #if GOFER_ASAN
   __lsan_register_root_region(base, stride * count);
 #endif
-  for (std::uint32_t i = 0; i < count; i++) install_guard(stack_base(s, i));
+  for (std::uint32_t i = 0; i < count; i++) {
+    install_guard(stack_base(s, i));
+    valgrind_stack(stack_base(s, i) + page_size, g_of(s, i));
+  }
   s->next = slabs.load(std::memory_order_relaxed);
   slabs.store(s,
               std::memory_order_release);  // release; pairs with the acquire in for_each_g. Writers hold central.lock.

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "sched/valgrind.hpp"
+
 #if !GOFER_SWITCH_ASM
 #include <boost/context/detail/fcontext.hpp>
 #endif
@@ -15,7 +17,8 @@ extern "C" void gofer_stack_base();
 
 namespace gofer::sched {
 
-void switch_forget([[maybe_unused]] g* gp) {
+void switch_forget(g* gp) {
+  valgrind_forget(gp->stk.lo, gp->stk.hi);
 #if GOFER_TSAN
   if (gp->tsan_fiber != nullptr) __tsan_destroy_fiber(gp->tsan_fiber);
   gp->tsan_fiber = nullptr;
