@@ -2,12 +2,19 @@
 // pointers as perf does. (gdb: gdb_test.cpp.)
 #include <execinfo.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <unwind.h>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <gofer/gofer.hpp>
+#include <sstream>
+#include <string>
 
 #include "sched/config.hpp"
 #include "sched/park.hpp"
@@ -105,6 +112,56 @@ TEST(Unwinders, FramePointersEndAtTheGoroutinesEntry) {
   });
 }
 #endif
+
+std::string output_of(const std::string& command) {
+  std::string out;
+  FILE* pipe = ::popen((command + " 2>/dev/null </dev/null").c_str(), "r");
+  if (pipe == nullptr) return out;
+  std::array<char, 4096> buffer;
+  while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe)) out.append(buffer.data(), n);
+  ::pclose(pipe);
+  return out;
+}
+
+[[gnu::noinline]] void gofer_is_profiled() {
+  const auto begin = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(100)) {
+  }
+}
+
+// Every stack on which the goroutine was seen ends where it began, by frame pointers and by unwind tables.
+TEST(Unwinders, PerfEndsAtTheGoroutinesEntry) {
+  if (std::getenv("GOFER_PROFILED") != nullptr) {
+    run([] { deep(depth, gofer_is_profiled); });
+    return;
+  }
+  if (!GOFER_SWITCH_ASM) GTEST_SKIP() << "Boost.Context's entry has another name";
+  if (GOFER_TSAN || GOFER_ASAN) GTEST_SKIP() << "profiles of sanitized programs are of no use";
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+  const std::string data = testing::TempDir() + "gofer_perf_" + std::to_string(::getpid());
+  for (const std::string how : {"fp", "dwarf,16384"}) {
+    output_of("GOFER_PROFILED=1 perf record -e cpu-clock -F 250 --call-graph " + how + " -o " + data + " " + self +
+              " --gtest_filter=Unwinders.PerfEndsAtTheGoroutinesEntry");
+    std::istringstream script(output_of("perf script --no-inline -F ip,sym -i " + data));
+    std::filesystem::remove(data);
+    int stacks = 0;
+    bool ours = false;
+    std::string last;
+    for (std::string line; std::getline(script, line);) {
+      if (!line.empty()) {
+        ours = ours || line.find("gofer_is_profiled") != line.npos;
+        last = line;
+        continue;
+      }
+      if (ours) {
+        stacks++;
+        EXPECT_NE(last.find("gofer_stack_base"), last.npos) << how << ": " << last;
+      }
+      ours = false;
+    }
+    if (stacks == 0) GTEST_SKIP() << "perf is not installed, or not permitted";
+  }
+}
 
 }  // namespace
 }  // namespace gofer::test
