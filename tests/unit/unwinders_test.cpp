@@ -123,7 +123,7 @@ std::string output_of(const std::string& command) {
   return out;
 }
 
-[[gnu::noinline]] void gofer_is_profiled() {
+[[gnu::noinline]] void spin() {
   const auto begin = std::chrono::steady_clock::now();
   while (std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(100)) {
   }
@@ -132,7 +132,7 @@ std::string output_of(const std::string& command) {
 // Every stack on which the goroutine was seen ends where it began, by frame pointers and by unwind tables.
 TEST(Unwinders, PerfEndsAtTheGoroutinesEntry) {
   if (std::getenv("GOFER_PROFILED") != nullptr) {
-    run([] { deep(depth, gofer_is_profiled); });
+    run([] { deep(depth, spin); });
     return;
   }
   if (!GOFER_SWITCH_ASM) GTEST_SKIP() << "Boost.Context's entry has another name";
@@ -140,7 +140,7 @@ TEST(Unwinders, PerfEndsAtTheGoroutinesEntry) {
   const std::string self = std::filesystem::read_symlink("/proc/self/exe");
   const std::string data = testing::TempDir() + "gofer_perf_" + std::to_string(::getpid());
   for (const std::string how : {"fp", "dwarf,16384"}) {
-    output_of("GOFER_PROFILED=1 perf record -e cpu-clock -F 250 --call-graph " + how + " -o " + data + " " + self +
+    output_of("GOFER_PROFILED=1 perf record -e cpu-clock -F 100 --call-graph " + how + " -o " + data + " " + self +
               " --gtest_filter=Unwinders.PerfEndsAtTheGoroutinesEntry");
     std::istringstream script(output_of("perf script --no-inline -F ip,sym -i " + data));
     std::filesystem::remove(data);
@@ -149,7 +149,7 @@ TEST(Unwinders, PerfEndsAtTheGoroutinesEntry) {
     std::string last;
     for (std::string line; std::getline(script, line);) {
       if (!line.empty()) {
-        ours = ours || line.find("gofer_is_profiled") != line.npos;
+        ours = ours || line.find("::deep") != line.npos;
         last = line;
         continue;
       }
