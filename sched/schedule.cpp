@@ -142,9 +142,12 @@ g* find_nearby(m* mp) {
   }
   if (g* gp = pick(mp)) return gp;
   if (g* gp = globrunqget(s, pp)) return gp;
-  if (netpoll_any_waiters() && s->lastpoll.load(std::memory_order_relaxed) != 0) {
+  std::int64_t last = s->lastpoll.load(std::memory_order_relaxed);
+  if (netpoll_any_waiters() && last != 0) {
     if (g* list = netpoll(0)) {
-      s->lastpoll.store(nanotime(), std::memory_order_relaxed);
+      // Unless somebody blocks in the poller since: were that written over, a second one would, and a break, meant for
+      // one of them, might wake the other.
+      s->lastpoll.compare_exchange_strong(last, nanotime(), std::memory_order_seq_cst, std::memory_order_relaxed);
       return take_from_poller(mp, list);
     }
   }
