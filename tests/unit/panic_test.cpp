@@ -660,7 +660,9 @@ TEST(Exception, AtTheAddressOfOneThatABoundaryPassedOn) {
 }
 
 TEST(Fault, NilDereferenceUnderADestructor) {
-#if defined(__clang__)
+#if !defined(__x86_64__)
+  GTEST_SKIP() << "faults are no panics here yet";
+#elif defined(__clang__)
   GTEST_SKIP() << "Clang has no -fnon-call-exceptions: docs/building.md";
 #endif
   int* volatile nil = nullptr;
