@@ -116,7 +116,7 @@ wake park_on(hchan* c, waitq& q, void* elem, wait_reason reason) {
   sudog sg;
   sg.gp = sched::getg();
   sg.elem = elem;
-  sg.is_select = false;
+  sg.kind = waiter_kind::one;
   q.enqueue(&sg);
   sched::gopark(commit_unlock, c, reason);
   return sg.why;
@@ -135,7 +135,7 @@ sudog* waitq::dequeue() {
     remove(sg);
     sched::g* gp = sg->gp;
     if (!gp->plain && gp->sched->stopping.load(std::memory_order_relaxed)) continue;
-    if (!sg->is_select) return sg;
+    if (sg->kind != waiter_kind::select) return sg;
     std::uint32_t open = 0;
     // acq_rel; pairs with the like of the other cases' wakers: one of them wins.
     if (gp->select_done.compare_exchange_strong(open, 1, std::memory_order_acq_rel, std::memory_order_relaxed))
@@ -328,13 +328,17 @@ void closechan(hchan* dc) {
   *end = nullptr;
   c->unlock();
   if (woken == nullptr) return;
-  if (woken->next == nullptr) {
+  if (woken->next == nullptr && woken->kind != runtime::waiter_kind::watches_close) {
     runtime::ready(woken, wake::closed);
     return;
   }
   while (woken != nullptr) {
     sudog* sg = woken;
     woken = sg->next;
+    if (sg->kind == runtime::waiter_kind::watches_close) {
+      sg->on_closed(sg);
+      continue;
+    }
     sg->why = wake::closed;
     sched::g* gp = sg->gp;
     gp->param = sg;

@@ -49,14 +49,23 @@ enum class wake : std::uint8_t {
   granted,  // this sender's turn, and nobody else's: end the grant and start over
 };
 
+enum class waiter_kind : std::uint8_t {
+  one,            // waits for this alone
+  select,         // others may have woken gp for another case: win gp->select_done first
+  watches_close,  // waits for something else, and is told when this channel, on which nobody sends, is closed
+};
+
 /// One goroutine in one channel's queue. Lies on the waiter's stack.
 struct sudog {
   sched::g* gp;
   sudog* next;
   sudog* prev;
-  void* elem;      // what to send, or where to receive
-  bool is_select;  // others may have woken gp for another case: win gp->select_done first
-  bool queued;     // under the channel's lock
+  union {
+    void* elem;                      // what to send, or where to receive
+    void (*on_closed)(sudog* self);  // watches_close: called without locks; wakes gp if need be
+  };
+  waiter_kind kind;
+  bool queued;  // under the channel's lock
   wake why;
 };
 

@@ -18,6 +18,7 @@
 
 #include "runtime/panic.hpp"
 #include "runtime/sema.hpp"
+#include "runtime/timedpark.hpp"
 #include "sched/clock.hpp"
 #include "sched/fatal.hpp"
 #include "sched/keep_p.hpp"
@@ -132,10 +133,11 @@ void do_spin() {
   for (int i = 0; i < spin_pauses; i++) sched::cpu_relax();
 }
 
-void mutex_lock_slow(std::atomic<std::uint32_t>* state, sched::wait_reason reason) {
+bool mutex_lock_slow(std::atomic<std::uint32_t>* state, sched::wait_reason reason, detail::wait_limit limit) {
   sched::rejoin();
   semroot& root = semroot_of(state);
   semwaiter w;
+  const std::int64_t begun = limit.ns > 0 ? sched::nanotime() : 0;
   bool starving = false;
   bool awoke = false;  // the woken bit is ours to clear
   int spins = 0;
@@ -156,13 +158,24 @@ void mutex_lock_slow(std::atomic<std::uint32_t>* state, sched::wait_reason reaso
       GOFER_CHECK(!awoke || (old & mutex_woken) != 0, "sync: inconsistent mutex state");
       const std::uint32_t next = (awoke ? old & ~mutex_woken : old) | mutex_locked;
       // acquire; pairs with the releases in mutex_unlock_fast and unlock_slow
-      if (state->compare_exchange_weak(old, next, std::memory_order_acquire, std::memory_order_relaxed)) return;
+      if (state->compare_exchange_weak(old, next, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+      continue;
+    }
+    const std::int64_t left = limit.ns > 0 ? limit.ns - (sched::nanotime() - begun) : limit.ns;
+    if (limit.ns >= 0 && left <= 0) {
+      // It is locked: whoever has it will wake another, unless it sees that we are awake.
+      if (!awoke ||
+          state->compare_exchange_weak(old, old & ~mutex_woken, std::memory_order_relaxed, std::memory_order_relaxed)) {
+        return false;
+      }
       continue;
     }
     if (queue_up(state, root, &w, starving, awoke)) {
       awoke = false;
-      sched::gopark_unlock(&root.lock, reason);
-      if (w.handoff) return;
+      park_at(root, w, {left, limit.done}, reason);
+      if (w.handoff) return true;
+      // What it left behind (the waiting bit, the starving one) the next unlock finds out to be untrue.
+      if (w.timed_out) return false;
       starving = starving || sched::nanotime() - w.since > starvation_ns;
       awoke = true;
       spins = 0;
@@ -177,8 +190,8 @@ void mutex_unlock_slow(std::atomic<std::uint32_t>* state) { unlock_slow(state); 
 
 namespace gofer::detail {
 
-void mutex_lock_slow(std::atomic<std::uint32_t>* state) {
-  runtime::mutex_lock_slow(state, sched::wait_reason::sync_mutex_lock);
+bool mutex_lock_slow(std::atomic<std::uint32_t>* state, wait_limit limit) {
+  return runtime::mutex_lock_slow(state, sched::wait_reason::sync_mutex_lock, limit);
 }
 
 bool mutex_try_slow(std::atomic<std::uint32_t>* state) {

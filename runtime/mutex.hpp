@@ -9,7 +9,8 @@
 
 namespace gofer::runtime {
 
-void mutex_lock_slow(std::atomic<std::uint32_t>* state, sched::wait_reason reason);
+/// False: the limit was reached first.
+bool mutex_lock_slow(std::atomic<std::uint32_t>* state, sched::wait_reason reason, detail::wait_limit limit = {});
 /// Never parks nor yields.
 void mutex_unlock_slow(std::atomic<std::uint32_t>* state);
 

@@ -127,7 +127,7 @@ class waiting_select {
       sudog* sg = &sgs_[i];
       sg->gp = gp_;
       sg->elem = cases_[i].elem;
-      sg->is_select = true;
+      sg->kind = waiter_kind::select;
       queue(i).enqueue(sg);
     }
     park_for({commit, expire, this}, ns, wait_reason::select);

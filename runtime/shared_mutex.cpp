@@ -12,6 +12,7 @@
 #include "runtime/mutex.hpp"
 #include "runtime/panic.hpp"
 #include "runtime/sema.hpp"
+#include "runtime/timedpark.hpp"
 #include "sched/clock.hpp"
 #include "sched/park.hpp"
 
@@ -79,6 +80,10 @@ bool pass_on(semroot& root, std::atomic<std::uint32_t>* state, std::uint32_t min
       woken = nullptr;
     } else if (writer == nullptr) {
       next = (old - mine) & ~(rw_waiting | rw_starving);
+    } else if (mine == rw_reader && old - mine >= rw_reader) {
+      // Not the last reader any more: those came in whom a writer held back that gave up.
+      next = old - mine;
+      woken = nullptr;
     } else if (writers_first || (old & rw_starving) != 0) {
       next = (flags_after_handoff(root, state, writer, old) - mine) | rw_writer;
       handed = true;
@@ -108,12 +113,37 @@ bool pass_on(semroot& root, std::atomic<std::uint32_t>* state, std::uint32_t min
   return handed;
 }
 
+/// A writer has left the queue without the lock: readers must not wait for it any longer.
+void admit_held_back(semroot& root, std::atomic<std::uint32_t>* state) {
+  root.lock.lock();
+  // As a reader of a moment, so that no writer comes in before them. A writer inside, or the next in the queue, sees to
+  // them himself.
+  bool inside = false;
+  if (root.first(writers_of(state)) == nullptr) {
+    std::uint32_t old = state->load(std::memory_order_relaxed);
+    while ((old & rw_writer) == 0 && !inside) {
+      // acquire; pairs with the release of the last writer
+      inside = state->compare_exchange_weak(old, old + rw_reader, std::memory_order_acquire, std::memory_order_relaxed);
+    }
+  }
+  if (inside) {
+    pass_on(root, state, rw_reader, true);
+  } else {
+    root.lock.unlock();
+  }
+}
+
+std::int64_t time_left(wait_limit limit, std::int64_t begun) {
+  return limit.ns > 0 ? limit.ns - (sched::nanotime() - begun) : limit.ns;
+}
+
 }  // namespace
 
-void rw_lock_slow(std::atomic<std::uint32_t>* state) {
+bool rw_lock_slow(std::atomic<std::uint32_t>* state, wait_limit limit) {
   sched::rejoin();
   semroot& root = semroot_of(state);
   semwaiter w;
+  const std::int64_t begun = limit.ns > 0 ? sched::nanotime() : 0;
   bool starving = false;
   bool awoke = false;
   int spins = 0;
@@ -122,7 +152,13 @@ void rw_lock_slow(std::atomic<std::uint32_t>* state) {
     if (writer_may_enter(old)) {
       const std::uint32_t next = (awoke ? old & ~rw_woken : old) | rw_writer;
       // acquire; pairs with the releases of whoever was inside
-      if (state->compare_exchange_weak(old, next, std::memory_order_acquire, std::memory_order_relaxed)) return;
+      if (state->compare_exchange_weak(old, next, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+      continue;
+    }
+    const std::int64_t left = time_left(limit, begun);
+    if (limit.ns >= 0 && left <= 0) {
+      // Somebody is inside: he will look at the queues, unless he sees that we are awake.
+      if (!awoke || state->compare_exchange_weak(old, old & ~rw_woken, std::memory_order_relaxed)) return false;
       continue;
     }
     if ((old & (rw_writer | rw_starving)) == rw_writer && runtime::can_spin(spins)) {
@@ -151,9 +187,13 @@ void rw_lock_slow(std::atomic<std::uint32_t>* state) {
     w.gp = sched::getg();
     root.queue(writers_of(state), &w, again);
     // Go's writers queue behind each other at a sync.Mutex, and only the first of them waits for the readers.
-    sched::gopark_unlock(&root.lock,
-                         (old & rw_writer) != 0 ? wait_reason::sync_mutex_lock : wait_reason::sync_rwmutex_lock);
-    if (w.handoff) return;
+    runtime::park_at(root, w, {left, limit.done},
+                     (old & rw_writer) != 0 ? wait_reason::sync_mutex_lock : wait_reason::sync_rwmutex_lock);
+    if (w.handoff) return true;
+    if (w.timed_out) {
+      admit_held_back(root, state);
+      return false;
+    }
     starving = starving || sched::nanotime() - w.since > starvation_ns;
     awoke = true;
     spins = 0;
@@ -184,7 +224,7 @@ void rw_unlock_slow(std::atomic<std::uint32_t>* state) {
   } while (!state->compare_exchange_weak(old, old & ~rw_writer, std::memory_order_release, std::memory_order_relaxed));
 }
 
-void rw_lock_shared_slow(std::atomic<std::uint32_t>* state) {
+bool rw_lock_shared_slow(std::atomic<std::uint32_t>* state, wait_limit limit) {
   sched::rejoin();
   semroot& root = semroot_of(state);
   int spins = 0;
@@ -193,9 +233,10 @@ void rw_lock_shared_slow(std::atomic<std::uint32_t>* state) {
     if (reader_may_enter(old)) {
       // acquire; pairs with the release of the last writer
       if (state->compare_exchange_weak(old, old + rw_reader, std::memory_order_acquire, std::memory_order_relaxed))
-        return;
+        return true;
       continue;
     }
+    if (limit.ns == 0) return false;
     if ((old & rw_waiting) == 0 && runtime::can_spin(spins)) {
       runtime::do_spin();
       spins++;
@@ -216,8 +257,8 @@ void rw_lock_shared_slow(std::atomic<std::uint32_t>* state) {
     w.gp = sched::getg();
     root.queue(readers_of(state), &w);
     // Whoever wakes a reader has let him in.
-    sched::gopark_unlock(&root.lock, wait_reason::sync_rwmutex_rlock);
-    return;
+    runtime::park_at(root, w, limit, wait_reason::sync_rwmutex_rlock);
+    return !w.timed_out;
   }
 }
 
@@ -241,7 +282,8 @@ void rw_unlock_shared_slow(std::atomic<std::uint32_t>* state) {
     if (state->compare_exchange_weak(old, old - rw_reader, std::memory_order_release, std::memory_order_relaxed))
       return;
   }
-  // The last reader, and somebody waits: no reader can come in meanwhile, so this stays so under the root's lock.
+  // The last reader, and somebody waits. No reader comes in meanwhile, but for those whom a writer that gives up held
+  // back: pass_on sees them.
   semroot& root = semroot_of(state);
   root.lock.lock();
   if (pass_on(root, state, rw_reader, true)) sched::gosched();

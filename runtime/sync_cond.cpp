@@ -60,7 +60,7 @@ semwaiter* take(semroot& root, std::atomic<std::uint32_t>* cond, bool all) {
 
 }  // namespace
 
-bool cond_wait(std::atomic<std::uint32_t>* cond, bool (*unlock)(void*), void* lock, std::int64_t ns) {
+bool cond_wait(std::atomic<std::uint32_t>* cond, bool (*unlock)(void*), void* lock, wait_limit limit) {
   semroot& root = semroot_of(cond);
   root.lock.lock();
   // relaxed: whoever notifies after the user's lock was released by us sees it through that lock
@@ -75,7 +75,7 @@ bool cond_wait(std::atomic<std::uint32_t>* cond, bool (*unlock)(void*), void* lo
     return true;
   }
   here.w.parked = true;
-  runtime::park_at(root, here.w, ns, sched::wait_reason::sync_cond_wait);
+  runtime::park_at(root, here.w, limit, sched::wait_reason::sync_cond_wait);
   return !here.w.timed_out;
 }
 

@@ -16,7 +16,7 @@ using runtime::semwaiter;
 
 }  // namespace
 
-bool semaphore_acquire_slow(std::atomic<std::int64_t>* state, std::int64_t ns) {
+bool semaphore_acquire_slow(std::atomic<std::int64_t>* state, wait_limit limit) {
   semroot& root = semroot_of(state);
   root.lock.lock();
   std::int64_t old = state->load(std::memory_order_relaxed);
@@ -30,7 +30,7 @@ bool semaphore_acquire_slow(std::atomic<std::int64_t>* state, std::int64_t ns) {
       root.lock.unlock();
       return true;
     }
-    if (ns == 0) {
+    if (limit.ns == 0) {
       root.lock.unlock();
       return false;
     }
@@ -39,7 +39,7 @@ bool semaphore_acquire_slow(std::atomic<std::int64_t>* state, std::int64_t ns) {
   semwaiter w;
   w.gp = sched::getg();
   root.queue(state, &w);
-  runtime::park_at(root, w, ns, sched::wait_reason::semacquire);
+  runtime::park_at(root, w, limit, sched::wait_reason::semacquire);
   return !w.timed_out;
 }
 

@@ -3,6 +3,7 @@
 
 #include "runtime/panic.hpp"
 #include "runtime/sema.hpp"
+#include "runtime/timedpark.hpp"
 #include "sched/park.hpp"
 
 namespace gofer::detail {
@@ -41,24 +42,26 @@ void wait_group_done_slow(std::atomic<std::uint64_t>* state, std::uint64_t now, 
   runtime::ready_waiters(first);
 }
 
-void wait_group_wait_slow(std::atomic<std::uint64_t>* state) {
+bool wait_group_wait_slow(std::atomic<std::uint64_t>* state, wait_limit limit) {
   semroot& root = semroot_of(state);
   root.lock.lock();
   std::uint64_t old = state->load(std::memory_order_acquire);
   do {
     if (old >> 32 == 0) {
       root.lock.unlock();
-      return;
+      return true;
     }
   } while (!state->compare_exchange_weak(old, old | wait_group_waiting, std::memory_order_acquire));
   semwaiter w;
   w.gp = sched::getg();
   root.queue(state, &w);
   // Go's name for it up to 1.24.
-  sched::gopark_unlock(&root.lock, sched::wait_reason::semacquire);
+  runtime::park_at(root, w, limit, sched::wait_reason::semacquire);
+  if (w.timed_out) return false;
   if (state->load(std::memory_order_relaxed) != 0) {
     runtime::panic_plain_error("sync: WaitGroup is reused before previous Wait has returned");
   }
+  return true;
 }
 
 }  // namespace gofer::detail

@@ -3,6 +3,11 @@
 //
 // A plain thread needs no timer: it sleeps on its futex for as long. So its waits do not depend on a scheduler that may
 // not run, or end meanwhile.
+//
+// A wait that a context ends works in the same way, with the closing of the context's channel in the timer's place: a
+// sudog on the waiter's stack, in the channel's queue of receivers, that has a function to call. Rejected: a child in
+// the tree of contexts (an allocation), and a select over both (every waker of a mutex or semaphore would have to race
+// for the right to wake).
 #include "runtime/timedpark.hpp"
 
 #include <sched.h>
@@ -10,6 +15,7 @@
 #include <atomic>
 #include <limits>
 
+#include "runtime/hchan.hpp"
 #include "sched/clock.hpp"
 #include "sched/park.hpp"
 #include "sched/timer.hpp"
@@ -71,17 +77,56 @@ struct queued_waiter {
 
 void unlock_root(void* arg) { static_cast<queued_waiter*>(arg)->root->lock.unlock(); }
 
+bool give_up_locked(semroot& root, semwaiter* w) {
+  if (!w->queued) return false;
+  root.remove(w);
+  w->timed_out = true;
+  return true;
+}
+
+// The lock is the waiter's until it has left its stack.
 bool expire_at_root(void* arg) {
   const auto* q = static_cast<queued_waiter*>(arg);
-  semwaiter* w = q->w;
   q->root->lock.lock();
-  const bool mine = w->queued;
-  if (mine) {
-    q->root->remove(w);
-    w->timed_out = true;
-  }
+  const bool mine = give_up_locked(*q->root, q->w);
   q->root->lock.unlock();
   return mine;
+}
+
+struct closing : sudog {
+  explicit closing(queued_waiter where) : how(where) {}
+  queued_waiter how;
+  std::atomic<bool> over{false};
+};
+
+void on_closed(sudog* sg) {
+  auto* c = static_cast<closing*>(sg);
+  sched::g* gp = c->gp;
+  const bool mine = expire_at_root(&c->how);
+  c->over.store(true, std::memory_order_release);  // release; pairs with the acquire in wait_over
+  if (mine) sched::goready(gp);
+}
+
+void park_until_closed(semroot& root, semwaiter& w, hchan* done, sched::wait_reason reason) {
+  closing c({&root, &w});
+  c.gp = w.gp;
+  c.kind = waiter_kind::watches_close;
+  c.on_closed = on_closed;
+  done->lock(reason);
+  if (done->closed.load(std::memory_order_relaxed)) {
+    done->unlock();
+    give_up_locked(root, &w);
+    root.lock.unlock();
+    return;
+  }
+  done->recvq.enqueue(&c);
+  done->unlock();
+  sched::gopark_unlock(&root.lock, reason);
+  done->lock(reason);
+  const bool watching = c.queued;
+  done->recvq.remove(&c);
+  done->unlock();
+  if (!watching) wait_over(c.over);
 }
 
 }  // namespace
@@ -110,9 +155,13 @@ void park_for(const timed_wait& how, std::int64_t ns, sched::wait_reason reason)
   if (!sched::timer_stop(&s.timer)) wait_over(s.over);
 }
 
-void park_at(semroot& root, semwaiter& w, std::int64_t ns, sched::wait_reason reason) {
+void park_at(semroot& root, semwaiter& w, detail::wait_limit limit, sched::wait_reason reason) {
+  if (limit.done != nullptr) {
+    park_until_closed(root, w, full(limit.done), reason);
+    return;
+  }
   queued_waiter q{&root, &w};
-  park_for({unlock_root, expire_at_root, &q}, ns, reason);
+  park_for({unlock_root, expire_at_root, &q}, limit.ns, reason);
 }
 
 }  // namespace gofer::runtime

@@ -1,7 +1,8 @@
-// Parking for a limited time.
+// Parking for a limited time, or until a context is done.
 #pragma once
 
 #include <cstdint>
+#include <gofer/detail/timeout.hpp>
 
 #include "runtime/sema.hpp"
 #include "sched/waitreason.hpp"
@@ -21,8 +22,8 @@ struct timed_wait {
 /// waiter goes on.
 void park_for(const timed_wait& how, std::int64_t ns, sched::wait_reason reason);
 
-/// Parks the running goroutine, whose `w` is queued at `root` (locked; unlocked on return). After ns nanoseconds,
-/// unless that is negative, w is taken out and goes on with timed_out set.
-void park_at(semroot& root, semwaiter& w, std::int64_t ns, sched::wait_reason reason);
+/// Parks the running goroutine, whose `w` is queued at `root` (locked; unlocked on return). When the limit is reached,
+/// w is taken out and goes on with timed_out set.
+void park_at(semroot& root, semwaiter& w, detail::wait_limit limit, sched::wait_reason reason);
 
 }  // namespace gofer::runtime

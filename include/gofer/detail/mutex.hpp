@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <gofer/detail/timeout.hpp>
 
 namespace gofer::detail {
 
@@ -23,7 +24,8 @@ inline bool mutex_unlock_fast(std::atomic<std::uint32_t>* state) {
   return state->compare_exchange_strong(mine, 0, std::memory_order_release, std::memory_order_relaxed);
 }
 
-void mutex_lock_slow(std::atomic<std::uint32_t>* state);
+/// False: the limit was reached first.
+bool mutex_lock_slow(std::atomic<std::uint32_t>* state, wait_limit limit);
 bool mutex_try_slow(std::atomic<std::uint32_t>* state);
 void mutex_unlock_slow(std::atomic<std::uint32_t>* state);
 

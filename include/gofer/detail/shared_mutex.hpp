@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <gofer/detail/timeout.hpp>
 
 namespace gofer::detail {
 
@@ -12,10 +13,11 @@ inline constexpr std::uint32_t rw_woken = 4;     // a writer from the queue is a
 inline constexpr std::uint32_t rw_starving = 8;  // writers get it by hand-over only
 inline constexpr std::uint32_t rw_reader = 16;   // one reader inside; the rest of the word counts them
 
-void rw_lock_slow(std::atomic<std::uint32_t>* state);
+// False: the limit was reached first.
+bool rw_lock_slow(std::atomic<std::uint32_t>* state, wait_limit limit);
 bool rw_try_lock(std::atomic<std::uint32_t>* state);
 void rw_unlock_slow(std::atomic<std::uint32_t>* state);
-void rw_lock_shared_slow(std::atomic<std::uint32_t>* state);
+bool rw_lock_shared_slow(std::atomic<std::uint32_t>* state, wait_limit limit);
 bool rw_try_lock_shared(std::atomic<std::uint32_t>* state);
 void rw_unlock_shared_slow(std::atomic<std::uint32_t>* state);
 

@@ -1,4 +1,5 @@
-// Durations and points in time of any std::chrono kind, as the nanoseconds that the engines wait.
+// Durations and points in time of any std::chrono kind, as the nanoseconds that the engines wait; and what else may end
+// a wait.
 #pragma once
 
 #include <chrono>
@@ -6,6 +7,15 @@
 #include <limits>
 
 namespace gofer::detail {
+
+struct hchan;
+
+/// How long a wait may last at most: for ever, ns nanoseconds when that is not negative, or until `done`, a context's
+/// channel, is closed.
+struct wait_limit {
+  std::int64_t ns = -1;
+  hchan* done = nullptr;
+};
 
 /// Rounded up, so that nobody wakes early; saturated: 292 years are for ever. Negative: 0.
 template <class Rep, class Period>

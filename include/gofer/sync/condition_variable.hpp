@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <gofer/detail/sync.hpp>
 #include <gofer/detail/timeout.hpp>
+#include <gofer/detail/unless_done.hpp>
 #include <memory>
 #include <stop_token>
 
@@ -34,7 +35,7 @@ class condition_variable {
   /// Unlocks the lock, blocks until notified, locks it again.
   template <class Lock>
   void wait(Lock& lock) {
-    wait_within(lock, -1);
+    wait_within(lock, {});
   }
   /// Until ready() is true, which is asked with the lock held.
   template <class Lock, class Predicate>
@@ -45,12 +46,12 @@ class condition_variable {
   /// As wait, but at most as long as d, or until t.
   template <class Lock, class Rep, class Period>
   std::cv_status wait_for(Lock& lock, const std::chrono::duration<Rep, Period>& d) {
-    return wait_within(lock, detail::timeout_ns(d)) ? std::cv_status::no_timeout : std::cv_status::timeout;
+    return wait_within(lock, {detail::timeout_ns(d)}) ? std::cv_status::no_timeout : std::cv_status::timeout;
   }
   template <class Lock, class Clock, class Duration>
   std::cv_status wait_until(Lock& lock, const std::chrono::time_point<Clock, Duration>& t) {
-    return detail::wait_until(t, [&](std::int64_t ns) { return wait_within(lock, ns); }) ? std::cv_status::no_timeout
-                                                                                         : std::cv_status::timeout;
+    return detail::wait_until(t, [&](std::int64_t ns) { return wait_within(lock, {ns}); }) ? std::cv_status::no_timeout
+                                                                                           : std::cv_status::timeout;
   }
   /// The answer is ready()'s last.
   template <class Lock, class Rep, class Period, class Predicate>
@@ -75,10 +76,24 @@ class condition_variable {
     while (!stop.stop_requested()) {
       if (ready()) return true;
       stoppable<Lock> both{std::addressof(lock), &stop};
-      detail::cond_wait(&waiters_, &stoppable<Lock>::unlock, &both, -1);
+      detail::cond_wait(&waiters_, &stoppable<Lock>::unlock, &both, {});
       lock.lock();
     }
     return ready();
+  }
+
+  /// As wait, but gives up when ctx is done: null when notified, or when ready() is true, else ctx.err(). The lock is
+  /// held in any case.
+  template <class Lock>
+  error wait(Lock& lock, const context& ctx) {
+    return detail::unless_done(ctx, [&](detail::wait_limit limit) { return wait_within(lock, limit); });
+  }
+  template <class Lock, class Predicate>
+  error wait(Lock& lock, const context& ctx, Predicate ready) {
+    while (!ready()) {
+      if (error err = wait(lock, ctx)) return ready() ? error() : err;
+    }
+    return {};
   }
 
  private:
@@ -95,12 +110,12 @@ class condition_variable {
   };
 
   template <class Lock>
-  bool wait_within(Lock& lock, std::int64_t ns) {
+  bool wait_within(Lock& lock, detail::wait_limit limit) {
     const auto unlock = [](void* l) {
       static_cast<Lock*>(l)->unlock();
       return true;
     };
-    const bool notified = detail::cond_wait(&waiters_, unlock, std::addressof(lock), ns);
+    const bool notified = detail::cond_wait(&waiters_, unlock, std::addressof(lock), limit);
     lock.lock();
     return notified;
   }

@@ -37,9 +37,17 @@ class error_group {
 
   /// Starts f(args...); blocks while as many as the limit allows are running.
   template <class F, class... Args>
-  void go(F&& f, Args&&... args) {
+  requires(!std::is_same_v<std::remove_cvref_t<F>, gofer::context>) void go(F&& f, Args&&... args) {
     if (slots_ != nullptr) slots_.send();
     start(std::forward<F>(f), std::forward<Args>(args)...);
+  }
+  /// As go, but gives up when ctx is done while it waits for the limit: ctx.err(), and f is gone; null when it was
+  /// started.
+  template <class F, class... Args>
+  error go(const gofer::context& ctx, F&& f, Args&&... args) {
+    if (error err = slots_ != nullptr ? slots_.send(ctx) : ctx.err()) return err;
+    start(std::forward<F>(f), std::forward<Args>(args)...);
+    return {};
   }
   /// The same if that is possible without blocking.
   template <class F, class... Args>
@@ -51,6 +59,8 @@ class error_group {
 
   /// Blocks until all have returned. The first error, or null.
   error wait();
+  /// The same until ctx is done: ctx.err(), and the goroutines run on; call wait() all the same before the scope ends.
+  error wait(const gofer::context& ctx);
 
  private:
   explicit error_group(std::pair<gofer::context, cancel_cause_func> made)

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <gofer/context.hpp>
 #include <gofer/sync/mutex.hpp>
 #include <mutex>
 #include <utility>
@@ -19,6 +20,8 @@ class once {
  private:
   template <class F, class... Args>
   friend void call_once(once& o, F&& f, Args&&... args);
+  template <class F, class... Args>
+  friend error call_once(const context& ctx, once& o, F&& f, Args&&... args);
 
   /// Done is done, however the call ended.
   struct finish {
@@ -41,6 +44,19 @@ void call_once(once& o, F&& f, Args&&... args) {
   if (o.done_.load(std::memory_order_relaxed)) return;
   const once::finish at_end{o};
   std::invoke(std::forward<F>(f), std::forward<Args>(args)...);
+}
+
+/// As call_once, but does not wait for another's call longer than until ctx is done: ctx.err() then, null when the one
+/// call is over. A call that this one makes is not limited.
+template <class F, class... Args>
+error call_once(const context& ctx, once& o, F&& f, Args&&... args) {
+  if (o.done_.load(std::memory_order_acquire)) return {};
+  if (error err = o.mu_.lock(ctx)) return err;
+  const std::lock_guard hold(o.mu_, std::adopt_lock);
+  if (o.done_.load(std::memory_order_relaxed)) return {};
+  const once::finish at_end{o};
+  std::invoke(std::forward<F>(f), std::forward<Args>(args)...);
+  return {};
 }
 
 }  // namespace gofer

@@ -11,6 +11,13 @@
 
 namespace gofer {
 
+class context;
+class error;
+
+namespace detail {
+error semaphore_acquire(std::atomic<std::int64_t>* state, const context& ctx);
+}
+
 /// std::counting_semaphore's shape. Permits go to those who wait in the order in which they came.
 template <std::ptrdiff_t LeastMaxValue = std::numeric_limits<std::ptrdiff_t>::max() / 4>
 class counting_semaphore {
@@ -39,19 +46,21 @@ class counting_semaphore {
 
   /// Takes a permit; blocks until there is one.
   void acquire() {
-    if (!try_fast()) detail::semaphore_acquire_slow(&state_, -1);
+    if (!try_fast()) detail::semaphore_acquire_slow(&state_, {});
   }
+  /// The same until ctx is done: null when a permit was taken, else ctx.err().
+  error acquire(const context& ctx) { return detail::semaphore_acquire(&state_, ctx); }
   /// Takes a permit if there is one.
   bool try_acquire() noexcept { return try_fast(); }
   /// Takes a permit; false when there was none for as long as d, or until t.
   template <class Rep, class Period>
   bool try_acquire_for(const std::chrono::duration<Rep, Period>& d) {
-    return try_fast() || detail::semaphore_acquire_slow(&state_, detail::timeout_ns(d));
+    return try_fast() || detail::semaphore_acquire_slow(&state_, {detail::timeout_ns(d)});
   }
   template <class Clock, class Duration>
   bool try_acquire_until(const std::chrono::time_point<Clock, Duration>& t) {
     return try_fast() ||
-           detail::wait_until(t, [this](std::int64_t ns) { return detail::semaphore_acquire_slow(&state_, ns); });
+           detail::wait_until(t, [this](std::int64_t ns) { return detail::semaphore_acquire_slow(&state_, {ns}); });
   }
 
  private:

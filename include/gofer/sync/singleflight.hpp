@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <gofer/context.hpp>
 #include <gofer/defer.hpp>
 #include <gofer/error.hpp>
 #include <gofer/panic.hpp>
@@ -37,6 +38,11 @@ class singleflight {
   /// If that one panicked, or left by goexit, so do all who waited for it.
   template <class F>
   outcome run(const Key& key, F&& f) {
+    return run(background(), key, std::forward<F>(f));
+  }
+  /// The same, but does not wait for another's call longer than until ctx is done: the outcome's err is ctx.err() then.
+  template <class F>
+  outcome run(const context& ctx, const Key& key, F&& f) {
     std::shared_ptr<call> c;
     {
       std::unique_lock hold(mu_);
@@ -46,7 +52,7 @@ class singleflight {
       if (!fresh) {
         c->shared = true;
         hold.unlock();
-        c->over.wait();
+        if (error err = c->over.wait(ctx)) return {T{}, std::move(err), true};
         if (c->panicked) panic(c->panicked);
         if (!c->returned) goexit();
         return {c->value, c->err, true};

@@ -11,6 +11,9 @@
 
 namespace gofer {
 
+class context;
+class error;
+
 /// A counter that one can wait for to come to zero (Go's sync.WaitGroup). It may be used again once all waits have
 /// returned.
 class wait_group {
@@ -33,8 +36,10 @@ class wait_group {
   void done() { add(-1); }
   /// Blocks until the counter is zero. What happened before the done()s has happened when it returns.
   void wait() {
-    if (state_.load(std::memory_order_acquire) >> 32 != 0) detail::wait_group_wait_slow(&state_);
+    if (state_.load(std::memory_order_acquire) >> 32 != 0) detail::wait_group_wait_slow(&state_, {});
   }
+  /// The same until ctx is done: null when the counter came to zero, else ctx.err(), and the group is still in use.
+  error wait(const context& ctx);
 
   /// add(1), and a goroutine that runs f(args...) and is done() when that has returned, or left by goexit, and what it
   /// held has been destroyed.
