@@ -9,7 +9,11 @@
 //   run(workers, f)                     f on the runtime, with so many threads
 //   spawn(f), yield(), sleep(d)
 //   channel                             a handle: channel(capacity), send(int64), recv()
+//   recv_any(channels)                  from whichever of four channels has something: select
 //   wait_group, mutex                   add, done, wait; lock, unlock
+//   timer                               timer(d), reset(d), stop()
+//   context_tree                        context_tree(n): a root, a hundred children, the rest below them; cancel(),
+//                                       live()
 #pragma once
 
 #include <sys/resource.h>
@@ -80,7 +84,9 @@ class program {
     static constexpr entry table[] = {
         {"switch", 5'000'000, &yields},      {"spawn1", 1'000'000, &spawn_one},   {"spawn1000", 1'000'000, &spawn_many},
         {"pingpong", 1'000'000, &ping_pong}, {"buf128", 10'000'000, &buffered},   {"mpmc", 4'000'000, &mpmc},
-        {"mutex1", 50'000'000, &lock},       {"skynet", 1'000'000, &skynet_root}, {"sleep", 100'000, &sleepers},
+        {"select4", 2'000'000, &selecting},  {"mutex1", 50'000'000, &lock},       {"mutex8", 4'000'000, &contended},
+        {"mutex8y", 1'000'000, &held},       {"wg4", 10'000'000, &counting},      {"timer", 5'000'000, &resetting},
+        {"ctxtree", 100'000, &cancelling},   {"skynet", 1'000'000, &skynet_root}, {"sleep", 100'000, &sleepers},
         {"mem", 1'000'000, &parked},
     };
     std::int64_t workers = 0;
@@ -225,6 +231,101 @@ class program {
     wg.wait();
     expect(sum == 4 * sum_below(each), "mpmc");
     print("mpmc", time.ns_per(4 * each), "ns/item");
+  }
+
+  /// Four producers, each with an unbuffered channel of his own, and one who selects over them.
+  static void selecting(std::int64_t n) {
+    const std::int64_t each = n < 4 ? 1 : n / 4;
+    channel from[] = {channel(0), channel(0), channel(0), channel(0)};
+    std::int64_t sum = 0;
+    wait_group wg;
+    wg.add(5);
+    const stopwatch time;
+    for (int i = 0; i < 4; i++) {
+      R::spawn([&, each, i] {
+        for (std::int64_t k = 0; k < each; k++) from[i].send(k);
+        wg.done();
+      });
+    }
+    R::spawn([&, each] {
+      for (std::int64_t k = 0; k < 4 * each; k++) sum += R::recv_any(from);
+      wg.done();
+    });
+    wg.wait();
+    expect(sum == 4 * sum_below(each), "select4");
+    print("select4", time.ns_per(4 * each), "ns/item");
+  }
+
+  /// Eight want it all the time; `inside` is done with it held.
+  template <class F>
+  static void lock_by_eight(const char* name, std::int64_t n, F inside) {
+    const std::int64_t each = n < 8 ? 1 : n / 8;
+    typename R::mutex mu;
+    std::int64_t count = 0;
+    wait_group wg;
+    wg.add(8);
+    const stopwatch time;
+    for (int i = 0; i < 8; i++) {
+      R::spawn([&, each] {
+        for (std::int64_t k = 0; k < each; k++) {
+          mu.lock();
+          count++;
+          inside();
+          mu.unlock();
+        }
+        wg.done();
+      });
+    }
+    wg.wait();
+    expect(count == 8 * each, name);
+    print(name, time.ns_per(8 * each), "ns/op");
+  }
+  static void contended(std::int64_t n) {
+    lock_by_eight("mutex8", n, [] {});
+  }
+  static void held(std::int64_t n) {
+    lock_by_eight("mutex8y", n, [] { R::yield(); });
+  }
+
+  /// Four goroutines that count up and down.
+  static void counting(std::int64_t n) {
+    const std::int64_t each = n < 4 ? 1 : n / 4;
+    wait_group counted;
+    wait_group wg;
+    wg.add(4);
+    const stopwatch time;
+    for (int i = 0; i < 4; i++) {
+      R::spawn([&, each] {
+        for (std::int64_t k = 0; k < each; k++) {
+          counted.add(1);
+          counted.done();
+        }
+        wg.done();
+      });
+    }
+    wg.wait();
+    counted.wait();
+    print("wg4", time.ns_per(4 * each), "ns/pair");
+  }
+
+  /// A timer that is put off again and again, as a connection's deadline is.
+  static void resetting(std::int64_t n) {
+    typename R::timer t(std::chrono::hours(1));
+    const stopwatch time;
+    for (std::int64_t i = 0; i < n; i++) t.reset(std::chrono::hours(1));
+    print("timer", time.ns_per(n), "ns/reset");
+    t.stop();
+  }
+
+  /// A tree of n contexts: made, cancelled at its root.
+  static void cancelling(std::int64_t n) {
+    const stopwatch time;
+    typename R::context_tree tree(n);
+    print("ctxtree_make", time.ns_per(n), "ns/context");
+    const stopwatch cancel;
+    tree.cancel();
+    print("ctxtree_cancel", cancel.ns_per(n), "ns/context");
+    expect(tree.live() == 0, "ctxtree");
   }
 
   /// Nobody else wants it.

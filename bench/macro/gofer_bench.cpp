@@ -1,8 +1,14 @@
 // gofer's side of the comparison; bench/peers has the others'.
+#include <algorithm>
 #include <gofer/chan.hpp>
+#include <gofer/context.hpp>
 #include <gofer/runtime.hpp>
+#include <gofer/select.hpp>
 #include <gofer/sync.hpp>
 #include <gofer/time.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "common/harness.hpp"
 
@@ -11,6 +17,7 @@ namespace {
 struct adapter {
   using wait_group = gofer::wait_group;
   using mutex = gofer::mutex;
+  using timer = gofer::timer;
 
   class channel {
    public:
@@ -19,7 +26,35 @@ struct adapter {
     std::int64_t recv() const { return chan_.recv().value_or(0); }
 
    private:
+    friend adapter;
     gofer::chan<std::int64_t> chan_;
+  };
+
+  static std::int64_t recv_any(const channel (&from)[4]) {
+    std::int64_t got = 0;
+    const auto take = [&got](std::optional<std::int64_t> v) { got = v.value_or(0); };
+    gofer::select(gofer::recv(from[0].chan_, take), gofer::recv(from[1].chan_, take), gofer::recv(from[2].chan_, take),
+                  gofer::recv(from[3].chan_, take));
+    return got;
+  }
+
+  class context_tree {
+   public:
+    explicit context_tree(std::int64_t n) : root_(gofer::with_cancel(gofer::background())) {
+      nodes_.reserve(static_cast<std::size_t>(n));
+      for (std::int64_t i = 0; i < n; i++) {
+        const gofer::context& parent = i < 100 ? root_.first : nodes_[static_cast<std::size_t>(i % 100)];
+        nodes_.push_back(gofer::with_cancel(parent).first);
+      }
+    }
+    void cancel() const { root_.second(); }
+    std::int64_t live() const {
+      return std::count_if(nodes_.begin(), nodes_.end(), [](const gofer::context& ctx) { return !ctx.err(); });
+    }
+
+   private:
+    std::pair<gofer::context, gofer::cancel_func> root_;
+    std::vector<gofer::context> nodes_;
   };
 
   template <class F>

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -24,7 +25,13 @@ var benchmarks = []struct {
 	{"pingpong", 1_000_000, pingPong},
 	{"buf128", 10_000_000, buffered},
 	{"mpmc", 4_000_000, mpmc},
+	{"select4", 2_000_000, selecting},
 	{"mutex1", 50_000_000, lock},
+	{"mutex8", 4_000_000, contended},
+	{"mutex8y", 1_000_000, held},
+	{"wg4", 10_000_000, counting},
+	{"timer", 5_000_000, resetting},
+	{"ctxtree", 100_000, cancelling},
 	{"skynet", 1_000_000, skynetRoot},
 	{"sleep", 100_000, sleepers},
 	{"mem", 1_000_000, parked},
@@ -242,6 +249,133 @@ func lock(n int) {
 	}
 	expect(locked == n, "mutex1")
 	show("mutex1", nsPer(start, n), "ns/op")
+}
+
+func selecting(n int) {
+	each := n / 4
+	if each == 0 {
+		each = 1
+	}
+	var from [4]chan int64
+	for i := range from {
+		from[i] = make(chan int64)
+	}
+	var sum int64
+	var wg sync.WaitGroup
+	wg.Add(5)
+	start := time.Now()
+	for i := range from {
+		c := from[i]
+		go func() {
+			for k := 0; k < each; k++ {
+				c <- int64(k)
+			}
+			wg.Done()
+		}()
+	}
+	go func() {
+		for k := 0; k < 4*each; k++ {
+			select {
+			case v := <-from[0]:
+				sum += v
+			case v := <-from[1]:
+				sum += v
+			case v := <-from[2]:
+				sum += v
+			case v := <-from[3]:
+				sum += v
+			}
+		}
+		wg.Done()
+	}()
+	wg.Wait()
+	expect(sum == 4*sumBelow(each), "select4")
+	show("select4", nsPer(start, 4*each), "ns/item")
+}
+
+func lockByEight(name string, n int, yield bool) {
+	each := n / 8
+	if each == 0 {
+		each = 1
+	}
+	var mu sync.Mutex
+	count := 0
+	var wg sync.WaitGroup
+	wg.Add(8)
+	start := time.Now()
+	for i := 0; i < 8; i++ {
+		go func() {
+			for k := 0; k < each; k++ {
+				mu.Lock()
+				count++
+				if yield {
+					runtime.Gosched()
+				}
+				mu.Unlock()
+			}
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	expect(count == 8*each, name)
+	show(name, nsPer(start, 8*each), "ns/op")
+}
+
+func contended(n int) { lockByEight("mutex8", n, false) }
+
+func held(n int) { lockByEight("mutex8y", n, true) }
+
+func counting(n int) {
+	each := n / 4
+	if each == 0 {
+		each = 1
+	}
+	var counted, wg sync.WaitGroup
+	wg.Add(4)
+	start := time.Now()
+	for i := 0; i < 4; i++ {
+		go func() {
+			for k := 0; k < each; k++ {
+				counted.Add(1)
+				counted.Done()
+			}
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	counted.Wait()
+	show("wg4", nsPer(start, 4*each), "ns/pair")
+}
+
+func resetting(n int) {
+	t := time.NewTimer(time.Hour)
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		t.Reset(time.Hour)
+	}
+	show("timer", nsPer(start, n), "ns/reset")
+	t.Stop()
+}
+
+func cancelling(n int) {
+	start := time.Now()
+	root, cancel := context.WithCancel(context.Background())
+	nodes := make([]context.Context, 0, n)
+	for i := 0; i < n; i++ {
+		parent := root
+		if i >= 100 {
+			parent = nodes[i%100]
+		}
+		ctx, _ := context.WithCancel(parent) // its parent cancels it
+		nodes = append(nodes, ctx)
+	}
+	show("ctxtree_make", nsPer(start, n), "ns/context")
+	start = time.Now()
+	cancel()
+	show("ctxtree_cancel", nsPer(start, n), "ns/context")
+	for _, ctx := range nodes {
+		expect(ctx.Err() != nil, "ctxtree")
+	}
 }
 
 func skynet(up chan int64, first, size int64) {
