@@ -11,22 +11,41 @@ namespace {
 using detail::timer_state;
 
 void on_timer(sched::timer*, void* arg);
-void on_dropped(sched::timer*, void* arg) { detail::timer_release(static_cast<timer_state*>(arg)); }
+void on_dropped(sched::timer*, void* arg) {
+  auto* s = static_cast<timer_state*>(arg);
+  {
+    const std::lock_guard hold(s->lock);
+    s->armings--;
+  }
+  detail::timer_release(s);
+}
 
-// An arming owns a reference: on_timer, on_dropped or whoever disarms gives it back. A timer that is in a heap, or
-// stays there from an arming that was fired early, keeps the one it has.
+// An arming owns a reference: on_timer, on_dropped or whoever disarms gives it back.
 void arm_locked(timer_state* s, std::int64_t when) {
   s->when.store(when, std::memory_order_relaxed);
+  if (s->armings > 0 && s->armed_at <= when) return;  // that call will see to it
   detail::timer_retain(s);
-  // Never the last one: the caller has one.
-  if (sched::timer_reset(&s->t, when)) s->refs.fetch_sub(1, std::memory_order_relaxed);
+  if (sched::timer_reset(&s->t, when)) {
+    s->refs.fetch_sub(1, std::memory_order_relaxed);  // it was in the heap already. Never the last: the caller has one
+  } else {
+    s->armings++;
+  }
+  s->armed_at = when;
+}
+
+// True: a reference is to be given back, without the lock.
+bool disarm_locked(timer_state* s) {
+  if (!sched::timer_stop(&s->t)) return false;
+  s->armings--;
+  return true;
 }
 
 // From now on it is not due, and nothing of it is left to be received. True: it had not had its effect yet.
 bool take_back_locked(timer_state* s) {
   bool pending = s->when.load(std::memory_order_relaxed) != sched::never;
   s->when.store(sched::never, std::memory_order_relaxed);  // first, or the receive below would fire it
-  if (s->c != nullptr) {
+  // Only who has the lock sends.
+  if (s->c != nullptr && s->c->qcount.load(std::memory_order_relaxed) > 0) {
     time_point stale;
     if (detail::chanrecv(s->c, &stale, false) == detail::recv_result::ok) pending = true;
   }
@@ -59,8 +78,13 @@ void on_timer(sched::timer*, void* arg) {
   bool call = false;
   {
     const std::lock_guard hold(s->lock);
-    // Taken back or put off since the heap let go of it: not due any more.
-    if (s->when.load(std::memory_order_relaxed) <= now) call = fire_locked(s, now);
+    s->armings--;
+    const std::int64_t when = s->when.load(std::memory_order_relaxed);
+    if (when <= now) {
+      call = fire_locked(s, now);
+    } else if (when != sched::never && s->armings == 0) {
+      arm_locked(s, when);  // put off since
+    }
   }
   if (call) {
     go([ref = detail::timer_ref(s)] { ref.get()->f->run(); });
@@ -102,7 +126,7 @@ bool stop(timer_state* s) {
   {
     const std::lock_guard hold(s->lock);
     pending = take_back_locked(s);
-    disarmed = sched::timer_stop(&s->t);
+    disarmed = disarm_locked(s);
   }
   if (disarmed) detail::timer_release(s);
   return pending;
@@ -177,7 +201,7 @@ void timer_chan_gone(timer_state* s) noexcept {
     const std::lock_guard hold(s->lock);
     s->c = nullptr;
     s->when.store(sched::never, std::memory_order_relaxed);
-    disarmed = sched::timer_stop(&s->t);
+    disarmed = disarm_locked(s);
   }
   if (disarmed) detail::timer_release(s);
   detail::timer_release(s);

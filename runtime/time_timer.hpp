@@ -8,8 +8,10 @@
 //   yielding sees the
 //     time come all the same, as in Go.
 // Whether a firing is still wanted is decided under the lock by `when` alone: the scheduler may be about to call us for
-// an arming that was taken back. Rejected: the heap's periodic timers for tickers; such a timer is called while it is
-// armed again, and nobody could know when its last call is over and it may be freed.
+// an arming that was taken back. So a timer that is put off stays in its heap where it is: the call comes early, and
+// arms it anew. A deadline that is moved with every request costs its heap nothing. Rejected: the heap's periodic
+// timers for tickers; such a timer is called while it is armed again, and nobody could know when its last call is over
+// and it may be freed.
 //
 // Who owns it: the handles, the channel, and each arming in a heap, are counted references. The timer knows its
 // channel, but does not own it: the last handle of a channel disarms its timer (timer_chan_gone).
@@ -33,9 +35,11 @@ struct timer_state {
   sched::futex_mutex lock;                       // guards what follows
   std::atomic<std::int64_t> when{sched::never};  // due then; never: not armed. Read without the lock by timer_poll
   std::int64_t period = 0;                       // > 0: a ticker
-  runtime::hchan* c = nullptr;                   // null: after_func, or nobody can receive any more
-  std::unique_ptr<timer_func> f;                 // after_func's
-  sched::timer t;                                // in a heap, or about to be called, for each counted arming
+  int armings = 0;              // how many calls of the scheduler's are to come: one in a heap, others about to be made
+  std::int64_t armed_at = 0;    // when the one in the heap comes: not after `when`
+  runtime::hchan* c = nullptr;  // null: after_func, or nobody can receive any more
+  std::unique_ptr<timer_func> f;  // after_func's
+  sched::timer t;                 // in a heap, or about to be called, for each counted arming
 };
 
 }  // namespace gofer::detail
