@@ -6,6 +6,7 @@
 #include "runtime/hooks.hpp"
 #include "runtime/knobs.hpp"
 #include "runtime/local.hpp"
+#include "runtime/lockcheck.hpp"
 #include "runtime/panic.hpp"
 #include "runtime/unwind/walk.hpp"
 #include "sched/debug.hpp"
@@ -87,6 +88,7 @@ void run_main(const options& o, void (*main)(void*), void* arg) {
   const runtime::knobs k = runtime::read_knobs(o);
   runtime::set_traceback_level(k.traceback);
   runtime::use_system_unwinder(k.system_unwinder != 0);
+  if (k.lockcheck != 0) runtime::check_locks();
   sched::debug.schedtrace_ms.store(k.schedtrace_ms, std::memory_order_relaxed);
   sched::debug.scheddetail.store(k.scheddetail != 0, std::memory_order_relaxed);
   sched::debug.watchdog_ms.store(k.watchdog_ms, std::memory_order_relaxed);

@@ -63,10 +63,11 @@ struct debug_key {
   const char* wanted;
 };
 constexpr std::int64_t a_day_in_ms = 86'400'000;
-constexpr std::array<debug_key, 5> debug_keys = {{
+constexpr std::array<debug_key, 6> debug_keys = {{
     {"schedtrace", &knobs::schedtrace_ms, a_day_in_ms, "schedtrace=MILLISECONDS"},
     {"scheddetail", &knobs::scheddetail, 1, "scheddetail=0 or scheddetail=1"},
     {"watchdog", &knobs::watchdog_ms, a_day_in_ms, "watchdog=MILLISECONDS"},
+    {"lockcheck", &knobs::lockcheck, 1, "lockcheck=0 or lockcheck=1"},
     {"stackhigh", &knobs::stackhigh, 1, "stackhigh=0 or stackhigh=1"},
     {"sysunwind", &knobs::system_unwinder, 1, "sysunwind=0 or sysunwind=1"},
 }};

@@ -23,6 +23,7 @@ struct knobs {
   std::int64_t watchdog_ms = 0;
   std::int64_t stackhigh = 0;
   std::int64_t system_unwinder = 0;
+  std::int64_t lockcheck = 0;
 };
 
 /// Options from code win; what they leave open comes from the environment. Exits with status 2 and one line on bad

@@ -16,6 +16,7 @@
 
 #include <unistd.h>
 
+#include "runtime/lockcheck.hpp"
 #include "runtime/panic.hpp"
 #include "runtime/sema.hpp"
 #include "runtime/timedpark.hpp"
@@ -190,8 +191,22 @@ void mutex_unlock_slow(std::atomic<std::uint32_t>* state) { unlock_slow(state); 
 
 namespace gofer::detail {
 
+constinit std::atomic<std::uint32_t> lock_word_free{0};
+
+namespace {
+
+runtime::checked_lock checked(std::atomic<std::uint32_t>* state) {
+  return {runtime::lock_id_in(state, mutex_id_shift), state, "mutex"};
+}
+
+}  // namespace
+
 bool mutex_lock_slow(std::atomic<std::uint32_t>* state, wait_limit limit) {
-  return runtime::mutex_lock_slow(state, sched::wait_reason::sync_mutex_lock, limit);
+  const bool check = runtime::lockcheck_on();
+  if (check && limit.ns < 0) runtime::lock_wanted(checked(state));
+  const bool locked = runtime::mutex_lock_slow(state, sched::wait_reason::sync_mutex_lock, limit);
+  if (check && locked) runtime::lock_taken(checked(state));
+  return locked;
 }
 
 bool mutex_try_slow(std::atomic<std::uint32_t>* state) {
@@ -199,6 +214,7 @@ bool mutex_try_slow(std::atomic<std::uint32_t>* state) {
   while ((old & (mutex_locked | mutex_starving)) == 0) {
     // acquire; pairs with the releases in mutex_unlock_fast and unlock_slow
     if (state->compare_exchange_weak(old, old | mutex_locked, std::memory_order_acquire, std::memory_order_relaxed)) {
+      if (runtime::lockcheck_on()) runtime::lock_taken(checked(state));
       return true;
     }
   }
@@ -206,6 +222,7 @@ bool mutex_try_slow(std::atomic<std::uint32_t>* state) {
 }
 
 void mutex_unlock_slow(std::atomic<std::uint32_t>* state) {
+  if (runtime::lockcheck_on()) runtime::lock_given_up(checked(state));
   // Who was handed the lock is next on this processor: let him run at once, or the lock is held by nobody who runs
   // (Go's semrelease with handoff).
   if (runtime::unlock_slow(state)) sched::gosched();

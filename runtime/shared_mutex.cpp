@@ -9,6 +9,7 @@
 // a writer who was woken (rw_woken) and will be inside or queue again.
 #include <gofer/detail/shared_mutex.hpp>
 
+#include "runtime/lockcheck.hpp"
 #include "runtime/mutex.hpp"
 #include "runtime/panic.hpp"
 #include "runtime/sema.hpp"
@@ -137,9 +138,7 @@ std::int64_t time_left(wait_limit limit, std::int64_t begun) {
   return limit.ns > 0 ? limit.ns - (sched::nanotime() - begun) : limit.ns;
 }
 
-}  // namespace
-
-bool rw_lock_slow(std::atomic<std::uint32_t>* state, wait_limit limit) {
+bool lock_slow(std::atomic<std::uint32_t>* state, wait_limit limit) {
   sched::rejoin();
   semroot& root = semroot_of(state);
   semwaiter w;
@@ -201,7 +200,7 @@ bool rw_lock_slow(std::atomic<std::uint32_t>* state, wait_limit limit) {
   }
 }
 
-bool rw_try_lock(std::atomic<std::uint32_t>* state) {
+bool try_lock(std::atomic<std::uint32_t>* state) {
   std::uint32_t old = state->load(std::memory_order_relaxed);
   while (writer_may_enter(old)) {
     // acquire; pairs with the releases of whoever was inside
@@ -211,7 +210,7 @@ bool rw_try_lock(std::atomic<std::uint32_t>* state) {
   return false;
 }
 
-void rw_unlock_slow(std::atomic<std::uint32_t>* state) {
+void unlock_slow(std::atomic<std::uint32_t>* state) {
   std::uint32_t old = state->load(std::memory_order_relaxed);
   do {
     if ((old & rw_writer) == 0) runtime::fatal("sync: Unlock of unlocked RWMutex");
@@ -224,7 +223,7 @@ void rw_unlock_slow(std::atomic<std::uint32_t>* state) {
   } while (!state->compare_exchange_weak(old, old & ~rw_writer, std::memory_order_release, std::memory_order_relaxed));
 }
 
-bool rw_lock_shared_slow(std::atomic<std::uint32_t>* state, wait_limit limit) {
+bool lock_shared_slow(std::atomic<std::uint32_t>* state, wait_limit limit) {
   sched::rejoin();
   semroot& root = semroot_of(state);
   int spins = 0;
@@ -262,7 +261,7 @@ bool rw_lock_shared_slow(std::atomic<std::uint32_t>* state, wait_limit limit) {
   }
 }
 
-bool rw_try_lock_shared(std::atomic<std::uint32_t>* state) {
+bool try_lock_shared(std::atomic<std::uint32_t>* state) {
   std::uint32_t old = state->load(std::memory_order_relaxed);
   while (reader_may_enter(old)) {
     // acquire; pairs with the release of the last writer
@@ -272,7 +271,7 @@ bool rw_try_lock_shared(std::atomic<std::uint32_t>* state) {
   return false;
 }
 
-void rw_unlock_shared_slow(std::atomic<std::uint32_t>* state) {
+void unlock_shared_slow(std::atomic<std::uint32_t>* state) {
   std::uint32_t old = state->load(std::memory_order_relaxed);
   for (;;) {
     if (old < rw_reader) runtime::fatal("sync: RUnlock of unlocked RWMutex");
@@ -287,6 +286,43 @@ void rw_unlock_shared_slow(std::atomic<std::uint32_t>* state) {
   semroot& root = semroot_of(state);
   root.lock.lock();
   if (pass_on(root, state, rw_reader, true)) sched::gosched();
+}
+
+runtime::checked_lock checked(rw_state* state) { return {runtime::lock_id_in(&state->id, 0), state, "shared_mutex"}; }
+
+/// What the checks of lock order have to hear of a way in that may wait.
+template <class Lock>
+bool lock_checked(rw_state* state, wait_limit limit, Lock lock) {
+  const bool check = runtime::lockcheck_on();
+  if (check && limit.ns < 0) runtime::lock_wanted(checked(state));
+  const bool locked = lock(&state->word, limit);
+  if (check && locked) runtime::lock_taken(checked(state));
+  return locked;
+}
+
+bool tried_checked(rw_state* state, bool locked) {
+  if (locked && runtime::lockcheck_on()) runtime::lock_taken(checked(state));
+  return locked;
+}
+
+}  // namespace
+
+bool rw_lock_slow(rw_state* state, wait_limit limit) { return lock_checked(state, limit, lock_slow); }
+
+bool rw_try_lock(rw_state* state) { return tried_checked(state, try_lock(&state->word)); }
+
+void rw_unlock_slow(rw_state* state) {
+  if (runtime::lockcheck_on()) runtime::lock_given_up(checked(state));
+  unlock_slow(&state->word);
+}
+
+bool rw_lock_shared_slow(rw_state* state, wait_limit limit) { return lock_checked(state, limit, lock_shared_slow); }
+
+bool rw_try_lock_shared(rw_state* state) { return tried_checked(state, try_lock_shared(&state->word)); }
+
+void rw_unlock_shared_slow(rw_state* state) {
+  if (runtime::lockcheck_on()) runtime::lock_given_up(checked(state));
+  unlock_shared_slow(&state->word);
 }
 
 }  // namespace gofer::detail

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "sched/atomic.hpp"
 #include "sched/g.hpp"
 
 namespace gofer::sched {
@@ -26,6 +27,7 @@ struct hooks_t {
   void (*after_fork)() = nullptr;
   void (*in_child)() = nullptr;                                 // the run under way is over
   void (*report_quit)() = nullptr;                              // SIGQUIT: prints every goroutine and ends the process
+  atomic<void (*)(g* gp, wait_reason reason)> parks{nullptr};   // a goroutine parks or yields; null: nobody asks
   bool (*fault)(int sig, void* info, void* context) = nullptr;  // a synchronous signal; false: not ours
 };
 extern hooks_t hooks;

@@ -10,6 +10,11 @@ namespace gofer::sched {
 
 namespace {
 
+inline void tell_parks(g* gp, wait_reason reason) {
+  auto* const parks = hooks.parks.load(std::memory_order_relaxed);
+  if (__builtin_expect(parks != nullptr, 0)) parks(gp, reason);
+}
+
 void commit_unlock(g*, void* lock) { static_cast<futex_mutex*>(lock)->unlock(); }
 
 void commit_yield(g* gp, void*) {
@@ -106,6 +111,7 @@ void gopark(void (*commit)(g* gp, void* arg), void* arg, wait_reason reason) {
     return;
   }
   GOFER_CHECK(on_goroutine(mp), "park on a system stack");
+  tell_parks(gp, reason);
   enter_sched(mp);
   g* next = next_local(mp);
   casgstatus(gp, gstatus::running, gstatus::waiting);
@@ -127,6 +133,7 @@ void gosched() {
   }
   GOFER_CHECK(on_goroutine(mp), "gosched on a system stack");
   g* gp = mp->curg;
+  tell_parks(gp, wait_reason::none);
   enter_sched(mp);
   g* next = next_local(mp);
   mp->commit = {commit_yield, gp, nullptr};

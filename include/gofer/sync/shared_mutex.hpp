@@ -1,7 +1,6 @@
 // Many readers, or one writer.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <gofer/detail/shared_mutex.hpp>
@@ -12,7 +11,7 @@ namespace gofer {
 class context;
 class error;
 
-/// A readers-writer lock of four bytes (Go's sync.RWMutex). A writer who waits holds back new readers; one who leaves
+/// A readers-writer lock of eight bytes (Go's sync.RWMutex). A writer who waits holds back new readers; one who leaves
 /// lets in all readers who wait before the next writer. So a goroutine that has it shared must not lock it shared once
 /// more.
 class shared_mutex {
@@ -75,7 +74,7 @@ class shared_mutex {
     return detail::rw_lock_shared_fast(&state_) || detail::rw_lock_shared_slow(&state_, {ns});
   }
 
-  std::atomic<std::uint32_t> state_{0};
+  detail::rw_state state_;
 };
 
 }  // namespace gofer
