@@ -1,6 +1,7 @@
 #include "runtime/net/neterror.hpp"
 
 #include <cerrno>
+#include <gofer/context.hpp>
 
 namespace gofer::runtime {
 
@@ -46,7 +47,8 @@ std::string op_error::what() const {
 }
 
 bool is_timeout(const error& err) {
-  if (is(err, os::err_deadline_exceeded)) return true;
+  // A context's deadline is a time-out like any other (Go's context.DeadlineExceeded is a net.Error).
+  if (is(err, os::err_deadline_exceeded) || is(err, context::deadline_exceeded)) return true;
   if (const auto* dns = as<dns_error>(err)) return dns->timed_out;
   return err.code() == std::errc::timed_out || err.code() == std::errc::resource_unavailable_try_again;
 }
