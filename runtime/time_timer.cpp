@@ -58,7 +58,7 @@ bool fire_locked(timer_state* s, std::int64_t now) {
   s->when.store(sched::never, std::memory_order_relaxed);
   if (s->period > 0) arm_locked(s, due + s->period * (1 + (now - due) / s->period));
   if (s->c != nullptr) {
-    time_point sent{std::chrono::nanoseconds(now)};
+    time_point sent{std::chrono::nanoseconds(due)};  // not now: nobody may have looked at the clock for long
     detail::chansend(s->c, &sent, false);
   }
   return s->f != nullptr;
@@ -189,8 +189,12 @@ void ticker_reset(timer_state* s, std::int64_t ns) {
 
 namespace runtime {
 
-void timer_poll_slow(timer_state* s) {
+void timer_poll(timer_state* s) {
+  // relaxed: decided again under the lock
+  const std::int64_t when = s->when.load(std::memory_order_relaxed);
+  if (when == sched::never) return;
   const std::int64_t now = sched::nanotime();
+  if (when > now) return;
   const std::lock_guard hold(s->lock);
   if (s->when.load(std::memory_order_relaxed) <= now) fire_locked(s, now);
 }

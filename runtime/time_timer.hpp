@@ -47,12 +47,7 @@ struct timer_state {
 namespace gofer::runtime {
 
 /// Fires c's timer if it is due. For everything that looks whether c has a value; without c's lock.
-void timer_poll_slow(detail::timer_state* s);
-inline void timer_poll(detail::timer_state* s) {
-  // relaxed: decided again under the lock
-  const std::int64_t when = s->when.load(std::memory_order_relaxed);
-  if (when != sched::never && when <= sched::nanotime()) timer_poll_slow(s);
-}
+void timer_poll(detail::timer_state* s);
 
 /// The last handle of the channel is gone; without its lock.
 void timer_chan_gone(detail::timer_state* s) noexcept;

@@ -22,7 +22,7 @@
 
 namespace gofer {
 
-/// What timers send: when they fired.
+/// What timers send: when they were due (Go 1.23), however late that was noticed.
 using time_point = std::chrono::steady_clock::time_point;
 
 namespace detail {
