@@ -92,27 +92,10 @@ void take_typed(hchan* c, void* to) {
   if (sg != nullptr) ready(sg, wake::done);
 }
 
-void take_bytes(hchan* c, void* to) {
-  std::byte* slot = c->slot(c->recvx);
-  copy_elem(to, slot, c->elemsize);
-  c->recvx = c->next_slot(c->recvx);
-  sudog* sg = c->sendq.dequeue();
-  if (sg == nullptr) {
-    c->add_qcount(std::size_t{0} - 1);
-    c->unlock();
-    return;
-  }
-  // The buffer was full: the freed slot is the last one as well.
-  copy_elem(slot, sg->elem, c->elemsize);
-  c->sendx = c->recvx;
-  c->unlock();
-  ready(sg, wake::done);
-}
-
 void commit_unlock(sched::g*, void* c) { static_cast<hchan*>(c)->unlock(); }
 
 /// Queues the running goroutine, leaves the lock and waits. The answer: why it was woken.
-wake park_on(hchan* c, waitq& q, void* elem, wait_reason reason) {
+inline wake park_on(hchan* c, waitq& q, void* elem, wait_reason reason) {
   sudog sg;
   sg.gp = sched::getg();
   sg.elem = elem;
@@ -143,7 +126,64 @@ sudog* waitq::dequeue() {
   }
 }
 
-attempt send_locked(hchan* c, void* elem) {
+namespace {
+
+// Elements that are plain bytes, which the futex guards: what nearly every operation is about. Inlined into it: half of
+// what a send into a buffer costs would be calls.
+
+__attribute__((always_inline)) inline attempt send_bytes_locked(hchan* c, const void* elem) {
+  if (__builtin_expect(c->closed.load(std::memory_order_relaxed), 0)) {
+    c->flock.unlock();
+    return attempt::closed;
+  }
+  if (!c->recvq.empty()) {
+    if (sudog* sg = c->recvq.dequeue()) {
+      c->flock.unlock();
+      copy_elem(sg->elem, elem, c->elemsize);
+      ready(sg, wake::done);
+      return attempt::done;
+    }
+  }
+  if (!c->room()) return attempt::blocked;
+  copy_elem(c->slot(c->sendx), elem, c->elemsize);
+  c->sendx = c->next_slot(c->sendx);
+  c->add_qcount(1);
+  c->flock.unlock();
+  return attempt::done;
+}
+
+__attribute__((always_inline)) inline attempt recv_bytes_locked(hchan* c, void* to) {
+  if (c->qcount.load(std::memory_order_relaxed) > 0) {
+    std::byte* slot = c->slot(c->recvx);
+    copy_elem(to, slot, c->elemsize);
+    c->recvx = c->next_slot(c->recvx);
+    sudog* sg = c->sendq.empty() ? nullptr : c->sendq.dequeue();
+    if (sg == nullptr) {
+      c->add_qcount(std::size_t{0} - 1);
+      c->flock.unlock();
+      return attempt::done;
+    }
+    // The buffer was full: the freed slot is the last one as well.
+    copy_elem(slot, sg->elem, c->elemsize);
+    c->sendx = c->recvx;
+    c->flock.unlock();
+    ready(sg, wake::done);
+    return attempt::done;
+  }
+  if (__builtin_expect(c->closed.load(std::memory_order_relaxed), 0)) {
+    c->flock.unlock();
+    return attempt::closed;
+  }
+  // Senders that wait beside an empty ring are selects that others have won.
+  sudog* sg = c->dataqsiz > 0 || c->sendq.empty() ? nullptr : c->sendq.dequeue();
+  if (sg == nullptr) return attempt::blocked;
+  c->flock.unlock();
+  copy_elem(to, sg->elem, c->elemsize);
+  ready(sg, wake::done);
+  return attempt::done;
+}
+
+attempt send_typed_locked(hchan* c, void* elem) {
   if (c->closed.load(std::memory_order_relaxed)) {
     c->unlock();
     return attempt::closed;
@@ -155,33 +195,18 @@ attempt send_locked(hchan* c, void* elem) {
     c->unlock();
     if (next != nullptr) ready(next, wake::granted);
     handover to_receiver(sg);
-    if (c->ops == nullptr) {
-      copy_elem(sg->elem, elem, c->elemsize);
-    } else {
-      c->ops->deliver(sg->elem, elem);
-    }
+    c->ops->deliver(sg->elem, elem);
     to_receiver.done();
     return attempt::done;
   }
   if (!c->room()) return attempt::blocked;
-  if (c->ops == nullptr) {
-    copy_elem(c->slot(c->sendx), elem, c->elemsize);
-    c->sendx = c->next_slot(c->sendx);
-    c->add_qcount(1);
-    c->unlock();
-  } else {
-    put_typed(c, elem);
-  }
+  put_typed(c, elem);
   return attempt::done;
 }
 
-attempt recv_locked(hchan* c, void* to) {
+attempt recv_typed_locked(hchan* c, void* to) {
   if (c->qcount.load(std::memory_order_relaxed) > 0) {
-    if (c->ops == nullptr) {
-      take_bytes(c, to);
-    } else {
-      take_typed(c, to);
-    }
+    take_typed(c, to);
     return attempt::done;
   }
   if (c->closed.load(std::memory_order_relaxed)) {
@@ -194,14 +219,60 @@ attempt recv_locked(hchan* c, void* to) {
   if (sg == nullptr) return attempt::blocked;
   c->unlock();
   handover from_sender(sg);
-  if (c->ops == nullptr) {
-    copy_elem(to, sg->elem, c->elemsize);
-  } else {
-    c->ops->deliver(to, sg->elem);
-  }
+  c->ops->deliver(to, sg->elem);
   from_sender.done();
   return attempt::done;
 }
+
+}  // namespace
+
+attempt send_locked(hchan* c, void* elem) {
+  return c->ops == nullptr ? send_bytes_locked(c, elem) : send_typed_locked(c, elem);
+}
+
+attempt recv_locked(hchan* c, void* to) {
+  return c->ops == nullptr ? recv_bytes_locked(c, to) : recv_typed_locked(c, to);
+}
+
+namespace {
+
+// What is left of a send, or a receive, that came to `tried` at first.
+
+__attribute__((noinline)) bool finish_send(hchan* c, void* elem, bool block, attempt tried) {
+  for (;;) {
+    if (tried == attempt::done) return true;
+    if (tried == attempt::closed) panic_send_on_closed();
+    if (!block) {
+      c->unlock();
+      return false;
+    }
+    const wake why = park_on(c, c->sendq, elem, wait_reason::chan_send);
+    if (__builtin_expect(why == wake::done, 1)) return true;
+    if (why == wake::closed) panic_send_on_closed();
+    c->lock(wait_reason::chan_send);
+    if (why == wake::granted) ungrant_locked(c);
+    tried = send_locked(c, elem);
+  }
+}
+
+__attribute__((noinline)) detail::recv_result finish_recv(hchan* c, void* to, bool block, attempt tried) {
+  using detail::recv_result;
+  for (;;) {
+    if (tried == attempt::done) return recv_result::ok;
+    if (tried == attempt::closed) return recv_result::closed;
+    if (!block) {
+      c->unlock();
+      return recv_result::empty;
+    }
+    const wake why = park_on(c, c->recvq, to, wait_reason::chan_receive);
+    if (__builtin_expect(why == wake::done, 1)) return recv_result::ok;
+    if (why == wake::closed) return recv_result::closed;
+    c->lock(wait_reason::chan_receive);
+    tried = recv_locked(c, to);
+  }
+}
+
+}  // namespace
 
 void panic_send_on_closed() { panic_plain_error("send on closed channel"); }
 
@@ -260,21 +331,14 @@ bool chansend(hchan* dc, void* elem, bool block) {
     sched::rejoin_here();
     if (!c->may_send()) return false;
   }
-  c->lock(wait_reason::chan_send);
-  for (;;) {
-    const attempt tried = runtime::send_locked(c, elem);
+  if (__builtin_expect(c->ops == nullptr, 1)) {
+    c->flock.lock();
+    const attempt tried = runtime::send_bytes_locked(c, elem);
     if (__builtin_expect(tried == attempt::done, 1)) return true;
-    if (tried == attempt::closed) runtime::panic_send_on_closed();
-    if (!block) {
-      c->unlock();
-      return false;
-    }
-    const wake why = runtime::park_on(c, c->sendq, elem, wait_reason::chan_send);
-    if (__builtin_expect(why == wake::done, 1)) return true;
-    if (why == wake::closed) runtime::panic_send_on_closed();
-    c->lock(wait_reason::chan_send);
-    if (why == wake::granted) runtime::ungrant_locked(c);
+    return runtime::finish_send(c, elem, block, tried);
   }
+  c->lock(wait_reason::chan_send);
+  return runtime::finish_send(c, elem, block, runtime::send_locked(c, elem));
 }
 
 recv_result chanrecv(hchan* dc, void* to, bool block) {
@@ -290,20 +354,14 @@ recv_result chanrecv(hchan* dc, void* to, bool block) {
     sched::rejoin_here();
     if (!c->may_recv()) return recv_result::empty;
   }
-  c->lock(wait_reason::chan_receive);
-  for (;;) {
-    const attempt tried = runtime::recv_locked(c, to);
+  if (__builtin_expect(c->ops == nullptr, 1)) {
+    c->flock.lock();
+    const attempt tried = runtime::recv_bytes_locked(c, to);
     if (__builtin_expect(tried == attempt::done, 1)) return recv_result::ok;
-    if (tried == attempt::closed) return recv_result::closed;
-    if (!block) {
-      c->unlock();
-      return recv_result::empty;
-    }
-    const wake why = runtime::park_on(c, c->recvq, to, wait_reason::chan_receive);
-    if (__builtin_expect(why == wake::done, 1)) return recv_result::ok;
-    if (why == wake::closed) return recv_result::closed;
-    c->lock(wait_reason::chan_receive);
+    return runtime::finish_recv(c, to, block, tried);
   }
+  c->lock(wait_reason::chan_receive);
+  return runtime::finish_recv(c, to, block, runtime::recv_locked(c, to));
 }
 
 void closechan(hchan* dc) {

@@ -178,6 +178,10 @@ inline hchan* full(detail::hchan* c) { return static_cast<hchan*>(c); }
 
 /// Copies an element that needs no code of its own. Small sizes at once: a call of memcpy costs as much as the rest.
 inline void copy_elem(void* to, const void* from, std::uint32_t size) {
+  if (__builtin_expect(size == 8, 1)) {
+    std::memcpy(to, from, 8);
+    return;
+  }
   switch (size) {
     case 0:
       return;
@@ -186,9 +190,6 @@ inline void copy_elem(void* to, const void* from, std::uint32_t size) {
       return;
     case 4:
       std::memcpy(to, from, 4);
-      return;
-    case 8:
-      std::memcpy(to, from, 8);
       return;
     case 16:
       std::memcpy(to, from, 16);

@@ -40,16 +40,17 @@ using sched::wait_reason;
 
 constexpr int inline_cases = 16;
 
-/// Chooses uniformly among those it is shown, one after the other.
+/// Chooses uniformly among those it is shown, one after the other. Not across a park: it keeps the thread's m.
 class chooser {
  public:
   void offer(int i) {
     seen_++;
-    if (seen_ == 1 || sched::fastrandn(sched::getm(), seen_) == 0) chosen_ = i;
+    if (seen_ == 1 || sched::fastrandn(mp_, seen_) == 0) chosen_ = i;
   }
   int chosen() const { return chosen_; }  // -1: none was offered
 
  private:
+  sched::m* const mp_ = sched::getm();
   std::uint32_t seen_ = 0;
   int chosen_ = -1;
 };
@@ -86,18 +87,34 @@ bool can_go_on_locked(const scase& sc) {
   return !c->granting && (!c->recvq.empty() || c->room());
 }
 
+/// A case that is not nil, by its channel.
+struct waiting_case {
+  hchan* c;
+  int i;
+};
+
+/// The order in which channels are locked.
+bool locked_before(const waiting_case& a, const waiting_case& b) {
+  return a.c->parking != b.c->parking ? a.c->parking : std::less<>()(a.c, b.c);
+}
+
 /// A select that has to lock and maybe to park.
 class waiting_select {
  public:
-  waiting_select(const scase* cases, int n, sudog* sgs, int* order) : cases_(cases), sgs_(sgs), order_(order) {
+  waiting_select(const scase* cases, int n, sudog* sgs, waiting_case* order) : cases_(cases), sgs_(sgs), order_(order) {
     for (int i = 0; i < n; i++) {
-      if (cases[i].c != nullptr) order_[n_++] = i;
+      if (cases[i].c != nullptr) order_[n_++] = {full(cases[i].c), i};
     }
-    std::sort(order_, order_ + n_, [this](int a, int b) {
-      const hchan* x = chan(a);
-      const hchan* y = chan(b);
-      return x->parking != y->parking ? x->parking : std::less<>()(x, y);
-    });
+    if (n_ > inline_cases) {
+      std::sort(order_, order_ + n_, locked_before);
+      return;
+    }
+    for (int k = 1; k < n_; k++) {
+      const waiting_case moving = order_[k];
+      int at = k;
+      for (; at > 0 && locked_before(moving, order_[at - 1]); at--) order_[at] = order_[at - 1];
+      order_[at] = moving;
+    }
   }
 
   /// Step 2. Not over: all locks are held, and none was ready.
@@ -106,12 +123,12 @@ class waiting_select {
       lock_all();
       chooser choice;
       for (int k = 0; k < n_; k++) {
-        if (can_go_on_locked(cases_[order_[k]])) choice.offer(order_[k]);
+        if (can_go_on_locked(cases_[order_[k].i])) choice.offer(order_[k].i);
       }
       const int i = choice.chosen();
       if (i < 0) return {false, {}};
       // What follows may be user code: with the lock of its own channel only.
-      unlock_all_but(chan(i));
+      unlock_all_but(full(cases_[i].c));
       const tried t = try_case(cases_, i);
       if (t.over) return t;
     }
@@ -123,20 +140,23 @@ class waiting_select {
     gp_->param = nullptr;
     gp_->select_done.store(0, std::memory_order_relaxed);
     for (int k = 0; k < n_; k++) {
-      const int i = order_[k];
-      sudog* sg = &sgs_[i];
+      sudog* sg = &sgs_[order_[k].i];
       sg->gp = gp_;
-      sg->elem = cases_[i].elem;
+      sg->elem = cases_[order_[k].i].elem;
       sg->kind = waiter_kind::select;
-      queue(i).enqueue(sg);
+      queue(order_[k]).enqueue(sg);
     }
-    park_for({commit, expire, this}, ns, wait_reason::select);
+    if (ns < 0) {
+      sched::gopark([](sched::g*, void* self) { commit(self); }, this, wait_reason::select);
+    } else {
+      park_for({commit, expire, this}, ns, wait_reason::select);
+    }
     const auto* fired = static_cast<const sudog*>(gp_->param);
     gp_->param = nullptr;
     for (int k = 0; k < n_; k++) {
-      sudog* sg = &sgs_[order_[k]];
+      sudog* sg = &sgs_[order_[k].i];
       if (sg == fired) continue;
-      hchan* c = chan(order_[k]);
+      hchan* c = order_[k].c;
       c->lock(wait_reason::select);
       queue(order_[k]).remove(sg);
       c->unlock();
@@ -149,21 +169,24 @@ class waiting_select {
   void unlock_all() { unlock_all_but(nullptr); }
 
  private:
-  hchan* chan(int i) const { return full(cases_[i].c); }
-  waitq& queue(int i) const { return cases_[i].send ? chan(i)->sendq : chan(i)->recvq; }
+  waitq& queue(const waiting_case& w) const { return cases_[w.i].send ? w.c->sendq : w.c->recvq; }
 
   void lock_all() {
+    const hchan* before = nullptr;
     for (int k = 0; k < n_; k++) {
-      hchan* c = chan(order_[k]);
-      if (k == 0 || chan(order_[k - 1]) != c) c->lock(wait_reason::select);
+      hchan* c = order_[k].c;
+      if (c != before) c->lock(wait_reason::select);
+      before = c;
     }
   }
 
   void unlock_all_but(const hchan* kept) {
+    // The last look at the frame comes before the last unlock.
+    hchan* c = n_ > 0 ? order_[n_ - 1].c : nullptr;
     for (int k = n_; k-- > 0;) {
-      hchan* c = chan(order_[k]);
-      if (k > 0 && chan(order_[k - 1]) == c) continue;  // the last look at the frame comes before the last unlock
-      if (c != kept) c->unlock();
+      hchan* next = k > 0 ? order_[k - 1].c : nullptr;
+      if (c != next && c != kept) c->unlock();
+      c = next;
     }
   }
 
@@ -178,7 +201,7 @@ class waiting_select {
 
   const scase* cases_;
   sudog* sgs_;
-  int* order_;  // the cases that are not nil, in lock order
+  waiting_case* order_;  // the cases that are not nil, in lock order
   int n_ = 0;
   sched::g* gp_ = nullptr;
 };
@@ -197,7 +220,7 @@ tried look_unlocked(const scase* cases, int n, int* channels) {
   return try_case(cases, i);
 }
 
-select_result select_slow(const scase* cases, int n, bool otherwise, std::int64_t ns, sudog* sgs, int* order) {
+select_result select_slow(const scase* cases, int n, bool otherwise, std::int64_t ns, sudog* sgs, waiting_case* order) {
   waiting_select s(cases, n, sgs, order);
   const std::int64_t begun = ns > 0 ? sched::nanotime() : 0;
   std::int64_t left = ns;
@@ -261,12 +284,12 @@ select_result selectgo(const scase* cases, int n, bool otherwise, std::int64_t t
   }
   if (n <= runtime::inline_cases) {
     std::array<runtime::sudog, runtime::inline_cases> sgs;
-    std::array<int, runtime::inline_cases> order;
+    std::array<runtime::waiting_case, runtime::inline_cases> order;
     return runtime::select_slow(cases, n, otherwise, timeout_ns, sgs.data(), order.data());
   }
   const auto count = static_cast<std::size_t>(n);
   std::vector<runtime::sudog> sgs(count);
-  std::vector<int> order(count);
+  std::vector<runtime::waiting_case> order(count);
   return runtime::select_slow(cases, n, otherwise, timeout_ns, sgs.data(), order.data());
 }
 
