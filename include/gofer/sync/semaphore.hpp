@@ -7,12 +7,12 @@
 #include <cstdint>
 #include <gofer/detail/sync.hpp>
 #include <gofer/detail/timeout.hpp>
+#include <gofer/error.hpp>
 #include <limits>
 
 namespace gofer {
 
 class context;
-class error;
 
 namespace detail {
 error semaphore_acquire(std::atomic<std::int64_t>* state, const context& ctx);
