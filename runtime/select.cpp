@@ -87,33 +87,41 @@ bool can_go_on_locked(const scase& sc) {
   return !c->granting && (!c->recvq.empty() || c->room());
 }
 
-/// A case that is not nil, by its channel.
+/// A case that is not nil: where it waits, and with what.
 struct waiting_case {
   hchan* c;
-  int i;
+  waitq* q;
+  sudog* sg;
+  const scase* sc;
 };
 
 /// The order in which channels are locked.
-bool locked_before(const waiting_case& a, const waiting_case& b) {
+inline bool locked_before(const waiting_case& a, const waiting_case& b) {
   return a.c->parking != b.c->parking ? a.c->parking : std::less<>()(a.c, b.c);
 }
 
-/// A select that has to lock and maybe to park.
+/// A select that has to lock and maybe to park. (What the loops need is in local variables: the compiler must think
+/// that everything else changes with every lock.)
 class waiting_select {
  public:
   waiting_select(const scase* cases, int n, sudog* sgs, waiting_case* order) : cases_(cases), sgs_(sgs), order_(order) {
+    int used = 0;
     for (int i = 0; i < n; i++) {
-      if (cases[i].c != nullptr) order_[n_++] = {full(cases[i].c), i};
+      const scase* sc = &cases[i];
+      hchan* c = full(sc->c);
+      if (c != nullptr) order[used++] = {c, sc->send ? &c->sendq : &c->recvq, &sgs[i], sc};
     }
-    if (n_ > inline_cases) {
-      std::sort(order_, order_ + n_, locked_before);
+    n_ = used;
+    if (used > inline_cases) {
+      std::sort(order, order + used, locked_before);
       return;
     }
-    for (int k = 1; k < n_; k++) {
-      const waiting_case moving = order_[k];
+    for (int k = 1; k < used; k++) {
+      if (!locked_before(order[k], order[k - 1])) continue;
+      const waiting_case moving = order[k];
       int at = k;
-      for (; at > 0 && locked_before(moving, order_[at - 1]); at--) order_[at] = order_[at - 1];
-      order_[at] = moving;
+      for (; at > 0 && locked_before(moving, order[at - 1]); at--) order[at] = order[at - 1];
+      order[at] = moving;
     }
   }
 
@@ -122,43 +130,47 @@ class waiting_select {
     for (;;) {
       lock_all();
       chooser choice;
-      for (int k = 0; k < n_; k++) {
-        if (can_go_on_locked(cases_[order_[k].i])) choice.offer(order_[k].i);
+      const waiting_case* const order = order_;
+      for (int k = 0, n = n_; k < n; k++) {
+        if (can_go_on_locked(*order[k].sc)) choice.offer(k);
       }
-      const int i = choice.chosen();
-      if (i < 0) return {false, {}};
+      const int k = choice.chosen();
+      if (k < 0) return {false, {}};
       // What follows may be user code: with the lock of its own channel only.
-      unlock_all_but(full(cases_[i].c));
-      const tried t = try_case(cases_, i);
+      unlock_all_but(order[k].c);
+      const tried t = try_case(cases_, static_cast<int>(order[k].sc - cases_));
       if (t.over) return t;
     }
   }
 
   /// Steps 3 and 4: parks at most ns nanoseconds; returns what woke it, nullptr for the time.
   const sudog* wait(std::int64_t ns) {
-    gp_ = sched::getg();
-    gp_->param = nullptr;
-    gp_->select_done.store(0, std::memory_order_relaxed);
-    for (int k = 0; k < n_; k++) {
-      sudog* sg = &sgs_[order_[k].i];
-      sg->gp = gp_;
-      sg->elem = cases_[order_[k].i].elem;
+    sched::g* const gp = sched::getg();
+    gp_ = gp;
+    gp->param = nullptr;
+    gp->select_done.store(0, std::memory_order_relaxed);
+    const waiting_case* const order = order_;
+    const int n = n_;
+    for (int k = 0; k < n; k++) {
+      sudog* sg = order[k].sg;
+      sg->gp = gp;
+      sg->elem = order[k].sc->elem;
       sg->kind = waiter_kind::select;
-      queue(order_[k]).enqueue(sg);
+      order[k].q->enqueue(sg);
     }
     if (ns < 0) {
       sched::gopark([](sched::g*, void* self) { commit(self); }, this, wait_reason::select);
     } else {
       park_for({commit, expire, this}, ns, wait_reason::select);
     }
-    const auto* fired = static_cast<const sudog*>(gp_->param);
-    gp_->param = nullptr;
-    for (int k = 0; k < n_; k++) {
-      sudog* sg = &sgs_[order_[k].i];
+    const auto* fired = static_cast<const sudog*>(gp->param);
+    gp->param = nullptr;
+    for (int k = 0; k < n; k++) {
+      sudog* sg = order[k].sg;
       if (sg == fired) continue;
-      hchan* c = order_[k].c;
+      hchan* c = order[k].c;
       c->lock(wait_reason::select);
-      queue(order_[k]).remove(sg);
+      order[k].q->remove(sg);
       c->unlock();
     }
     return fired;
@@ -169,12 +181,11 @@ class waiting_select {
   void unlock_all() { unlock_all_but(nullptr); }
 
  private:
-  waitq& queue(const waiting_case& w) const { return cases_[w.i].send ? w.c->sendq : w.c->recvq; }
-
   void lock_all() {
+    const waiting_case* const order = order_;
     const hchan* before = nullptr;
-    for (int k = 0; k < n_; k++) {
-      hchan* c = order_[k].c;
+    for (int k = 0, n = n_; k < n; k++) {
+      hchan* c = order[k].c;
       if (c != before) c->lock(wait_reason::select);
       before = c;
     }
@@ -182,9 +193,11 @@ class waiting_select {
 
   void unlock_all_but(const hchan* kept) {
     // The last look at the frame comes before the last unlock.
-    hchan* c = n_ > 0 ? order_[n_ - 1].c : nullptr;
-    for (int k = n_; k-- > 0;) {
-      hchan* next = k > 0 ? order_[k - 1].c : nullptr;
+    const waiting_case* const order = order_;
+    int k = n_;
+    hchan* c = k > 0 ? order[k - 1].c : nullptr;
+    while (k-- > 0) {
+      hchan* next = k > 0 ? order[k - 1].c : nullptr;
       if (c != next && c != kept) c->unlock();
       c = next;
     }
