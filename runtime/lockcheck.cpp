@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdio>
 #include <mutex>
 #include <set>
 #include <string>
@@ -140,21 +141,26 @@ std::vector<const order*> way(const registry& r, std::uint32_t from, std::uint32
   return {};
 }
 
-void report_cycle(registry& r, const order& closing, const std::vector<const order*>& rest) {
-  std::size_t place = closing.to_wanted.hash() * 31 + closing.from_taken.hash();
-  for (const order* o : rest) place = place * 31 + o->to_wanted.hash();
-  if (!r.reported.insert(place).second) return;
+// Reports are printed without the registry's lock: the symbolizer has locks of its own, which are checked.
+
+void report_cycle(const std::vector<order>& cycle) {
   std::string out = "WARNING: gofer: lock order cycle: what is locked in different orders can deadlock\n";
-  append(out, closing, true);
-  for (const order* o : rest) append(out, *o, false);
+  for (const order& o : cycle) append(out, o, &o == &cycle.front());
   sched::write_err(out += '\n');
 }
 
-void report_again(registry& r, const held_lock& held, const trace& now, std::uint64_t goid) {
-  if (!r.reported.insert(now.hash() * 31 + held.taken.hash()).second) return;
+void report_again(const held_lock& held, const trace& now, std::uint64_t goid) {
   sched::write_err("WARNING: gofer: a lock is locked again by who holds it\n\n" + who(goid) + " locks " +
                    named(held.lock) + " here:\n" + now.text() + "and holds it already, locked here:\n" +
                    held.taken.text() + "\n");
+}
+
+void report_park(const held_lock& held, const trace& now, std::uint64_t goid, sched::wait_reason reason) {
+  const char* const what = reason == sched::wait_reason::none ? "yields" : sched::wait_reason_text(reason);
+  sched::write_err("WARNING: gofer: a " + std::string(held.lock.kind) +
+                   " is held across a park: it blocks threads, and is unlocked by another one; use gofer::mutex\n\n" +
+                   who(goid) + " parks [" + what + "] here:\n" + now.text() + "while it holds " + named(held.lock) +
+                   ", locked here:\n" + held.taken.text() + "\n");
 }
 
 void take(const checked_lock& l) {
@@ -187,23 +193,29 @@ void give_up(const checked_lock& l) {
   if (mine != r.holders.end() && mine->second.locks.empty()) r.holders.erase(mine);
 }
 
+/// What g holds, or null.
+const holder* held_by(const registry& r, const sched::g* gp) {
+  const auto at = r.holders.find(gp);
+  return at != r.holders.end() && at->second.goid == gp->goid ? &at->second : nullptr;
+}
+
+bool is_new_place(registry& r, std::size_t hash) { return r.reported.insert(hash).second; }
+
 // hooks.parks.
 void on_park(sched::g* gp, sched::wait_reason reason) {
-  registry& r = all();
-  const section in(r);
-  if (!in.mine) return;
-  const auto mine = r.holders.find(gp);
-  if (mine == r.holders.end() || mine->second.goid != gp->goid) return;
-  for (const held_lock& held : mine->second.locks) {
-    if (held.lock.id != 0) continue;
-    const trace now = trace_here();
-    if (!r.reported.insert(now.hash() * 31 + held.taken.hash()).second) continue;
-    const char* const what = reason == sched::wait_reason::none ? "yields" : sched::wait_reason_text(reason);
-    sched::write_err("WARNING: gofer: a " + std::string(held.lock.kind) +
-                     " is held across a park: it blocks threads, and is unlocked by another one; use gofer::mutex\n\n" +
-                     who(gp->goid) + " parks [" + what + "] here:\n" + now.text() + "while it holds " +
-                     named(held.lock) + ", locked here:\n" + held.taken.text() + "\n");
+  std::vector<held_lock> wrong;
+  trace here{};
+  {
+    registry& r = all();
+    const section in(r);
+    const holder* mine = in.mine ? held_by(r, gp) : nullptr;
+    if (mine == nullptr) return;
+    here = trace_here();
+    for (const held_lock& held : mine->locks) {
+      if (held.lock.id == 0 && is_new_place(r, here.hash() * 31 + held.taken.hash())) wrong.push_back(held);
+    }
   }
+  for (const held_lock& held : wrong) report_park(held, here, gp->goid, reason);
 }
 
 }  // namespace
@@ -227,25 +239,38 @@ std::uint32_t lock_id_in(std::atomic<std::uint32_t>* word, int shift) {
 }
 
 void lock_wanted(const checked_lock& l) {
-  registry& r = all();
-  const section in(r);
-  if (!in.mine) return;
   const sched::g* gp = sched::getg();
-  const auto mine = r.holders.find(gp);
-  if (mine == r.holders.end() || mine->second.goid != gp->goid) return;
-  const trace here = trace_here();
-  for (const held_lock& held : mine->second.locks) {
-    if (held.lock.id == 0) continue;
-    if (held.lock.id == l.id) {
-      report_again(r, held, here, gp->goid);
-      continue;
+  std::vector<held_lock> again;
+  std::vector<std::vector<order>> cycles;
+  trace here{};
+  {
+    registry& r = all();
+    const section in(r);
+    const holder* mine = in.mine ? held_by(r, gp) : nullptr;
+    if (mine == nullptr) return;
+    here = trace_here();
+    for (const held_lock& held : mine->locks) {
+      if (held.lock.id == 0) continue;
+      if (held.lock.id == l.id) {
+        if (is_new_place(r, here.hash() * 31 + held.taken.hash())) again.push_back(held);
+        continue;
+      }
+      std::vector<order>& known = r.orders[held.lock.id];
+      if (std::any_of(known.begin(), known.end(), [&](const order& o) { return o.to.id == l.id; })) continue;
+      const order fresh{held.lock, l, held.taken, here, gp->goid};
+      if (const auto back = way(r, l.id, held.lock.id); !back.empty()) {
+        std::size_t place = here.hash() * 31 + held.taken.hash();
+        for (const order* o : back) place = place * 31 + o->to_wanted.hash();
+        if (is_new_place(r, place)) {
+          cycles.push_back({fresh});
+          for (const order* o : back) cycles.back().push_back(*o);
+        }
+      }
+      known.push_back(fresh);
     }
-    std::vector<order>& known = r.orders[held.lock.id];
-    if (std::any_of(known.begin(), known.end(), [&](const order& o) { return o.to.id == l.id; })) continue;
-    const order fresh{held.lock, l, held.taken, here, gp->goid};
-    if (const auto back = way(r, l.id, held.lock.id); !back.empty()) report_cycle(r, fresh, back);
-    known.push_back(fresh);
   }
+  for (const held_lock& held : again) report_again(held, here, gp->goid);
+  for (const auto& cycle : cycles) report_cycle(cycle);
 }
 
 void lock_taken(const checked_lock& l) { take(l); }
