@@ -29,14 +29,17 @@ void* allocate(std::size_t size, std::size_t align) {
 
 }  // namespace
 
-void* operator new(std::size_t size) { return allocate(size, alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t align) {
+// Not inlined: GCC would see the free of one without the allocation of the other, and warn of a mismatch.
+#define GOFER_REPLACES __attribute__((noinline))
+
+GOFER_REPLACES void* operator new(std::size_t size) { return allocate(size, alignof(std::max_align_t)); }
+GOFER_REPLACES void* operator new(std::size_t size, std::align_val_t align) {
   return allocate(size, std::max(alignof(std::max_align_t), static_cast<std::size_t>(align)));
 }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+GOFER_REPLACES void operator delete(void* p) noexcept { std::free(p); }
+GOFER_REPLACES void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+GOFER_REPLACES void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+GOFER_REPLACES void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
 
 namespace {
 
