@@ -239,6 +239,62 @@ TEST(SyncContext, AWriterThatGivesUpLetsReadersIn) {
   });
 }
 
+// The last reader leaves while the writer that it saw waiting gives up, which lets other readers in, and another writer
+// comes: three that meet at one lock of the runtime's, which is held for a moment so that they do. In one of about
+// seventy rounds they pass it in the order in which that writer would be let in beside the readers.
+TEST(SyncContext, TheLastReaderLeavesWhileAWriterGivesUp) {
+  for (int round = 0; round < 50; round++) {
+    gofer::shared_mutex rw;
+    std::atomic<int> inside{1};
+    auto [ctx, cancel] = with_cancel(background());
+    const auto write = [&] {
+      EXPECT_EQ(inside.fetch_add(1'000), 0);
+      inside -= 1'000;
+      rw.unlock();
+    };
+    rw.lock_shared();
+    std::thread gives_up_or_writes([&, c = ctx] {
+      if (!rw.lock(c)) write();
+    });
+    eventually([&] { return sleepers(&rw) == 1; });
+    std::atomic<bool> stay{true};
+    std::thread reader([&] {
+      rw.lock_shared();
+      EXPECT_LT(inside.fetch_add(1), 1'000);
+      while (stay) std::this_thread::yield();
+      inside--;
+      rw.unlock_shared();
+    });
+    eventually([&] { return sleepers(readers_of(rw)) == 1; });
+
+    auto& root = gofer::runtime::semroot_of(&rw);
+    root.lock.lock();
+    std::atomic<int> begun{0};
+    std::thread last_reader([&] {
+      begun++;
+      inside--;
+      rw.unlock_shared();
+    });
+    std::thread canceller([&, cancel = cancel] {
+      begun++;
+      cancel();
+    });
+    std::thread writer([&] {
+      begun++;
+      rw.lock();
+      write();
+    });
+    while (begun != 3) std::this_thread::yield();
+    std::this_thread::sleep_for(100us);  // likely enough for all of them to have come
+    root.lock.unlock();
+    std::this_thread::sleep_for(200us);
+    stay = false;
+    for (std::thread* t : {&gives_up_or_writes, &reader, &last_reader, &canceller, &writer}) t->join();
+    EXPECT_TRUE(rw.try_lock());
+    rw.unlock();
+  }
+}
+
 // Every way of waiting at once, most of them with little patience: nobody gets in beside a writer, and at the end
 // nothing is held and nobody asleep.
 template <class Lock, class Unlock>
