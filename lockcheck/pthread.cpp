@@ -12,11 +12,10 @@
 
 #include "runtime/lockcheck.hpp"
 
-namespace {
+// In a namespace of the runtime's: what is called so is left out of tracebacks.
+namespace gofer::runtime {
 
-using gofer::runtime::lockcheck_on;
-using gofer::runtime::thread_lock_given_up;
-using gofer::runtime::thread_lock_taken;
+namespace {
 
 constexpr const char* mutex_kind = "std::mutex";
 constexpr const char* rwlock_kind = "std::shared_mutex";
@@ -66,6 +65,10 @@ void given_up(const void* lock) {
 }
 
 }  // namespace
+
+}  // namespace gofer::runtime
+
+using namespace gofer::runtime;
 
 extern "C" {
 

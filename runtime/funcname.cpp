@@ -300,6 +300,8 @@ bool is_internal(std::string_view function) {
   }
   // A captureless lambda as a function pointer, as GCC and Clang call the wrapper.
   if (function.ends_with("{lambda}::_FUN") || function.ends_with("{lambda}::__invoke")) return true;
+  // gofer::lockcheck's.
+  if (function.starts_with("pthread_mutex_") || function.starts_with("pthread_rwlock_")) return true;
   if (function == "start_thread" || function == "clone" || function == "clone3") return true;
   return function.starts_with("_");
 }

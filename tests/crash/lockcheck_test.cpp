@@ -276,6 +276,7 @@ TEST(Lockcheck, AStdMutexHeldAcrossAParkIsReportedWithBothStacks) {
   EXPECT_EQ(count(end.err, "WARNING"), 2) << end.err;
   EXPECT_EQ(count(end.err, "receive_while_locked"), 2) << end.err;
   EXPECT_THAT(end.err, HasSubstr("while it holds std::mutex 0x"));
+  EXPECT_THAT(end.err, AllOf(Not(HasSubstr("pthread_mutex_lock")), Not(HasSubstr("gofer::runtime"))));
   EXPECT_THAT(end.err, AllOf(HasSubstr("goroutine 1 parks [yields] here:"), HasSubstr("std::shared_mutex 0x")));
   EXPECT_THAT(run_scenario("park_with_std_mutex").err, IsEmpty());
 }

@@ -100,6 +100,7 @@ TEST(IsInternal, HidesTheEngineAndTheLanguage) {
                            "_start",
                            "__libc_start_call_main",
                            "start_thread",
+                           "pthread_mutex_lock",
                            "clone3",
                            "_Unwind_ForcedUnwind",
                            "__cxa_throw",
