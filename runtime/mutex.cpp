@@ -135,7 +135,7 @@ void do_spin() {
 }
 
 bool mutex_lock_slow(std::atomic<std::uint32_t>* state, sched::wait_reason reason, detail::wait_limit limit) {
-  sched::rejoin();
+  limit.ns == 0 ? sched::rejoin_here() : sched::rejoin();
   semroot& root = semroot_of(state);
   semwaiter w;
   const std::int64_t begun = limit.ns > 0 ? sched::nanotime() : 0;

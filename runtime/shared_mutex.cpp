@@ -139,7 +139,7 @@ std::int64_t time_left(wait_limit limit, std::int64_t begun) {
 }
 
 bool lock_slow(std::atomic<std::uint32_t>* state, wait_limit limit) {
-  sched::rejoin();
+  limit.ns == 0 ? sched::rejoin_here() : sched::rejoin();
   semroot& root = semroot_of(state);
   semwaiter w;
   const std::int64_t begun = limit.ns > 0 ? sched::nanotime() : 0;
@@ -224,7 +224,7 @@ void unlock_slow(std::atomic<std::uint32_t>* state) {
 }
 
 bool lock_shared_slow(std::atomic<std::uint32_t>* state, wait_limit limit) {
-  sched::rejoin();
+  limit.ns == 0 ? sched::rejoin_here() : sched::rejoin();
   semroot& root = semroot_of(state);
   int spins = 0;
   std::uint32_t old = state->load(std::memory_order_relaxed);
