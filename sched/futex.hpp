@@ -9,21 +9,13 @@
 #include <cstdint>
 
 #include "sched/atomic.hpp"
+#include "sched/relax.hpp"
 
 namespace gofer::sched {
 
 /// Sleeps while *word == expected, at most ns nanoseconds (ns < 0: for ever). Spurious returns are possible.
 void futex_wait(atomic<std::uint32_t>* word, std::uint32_t expected, std::int64_t ns = -1);
 void futex_wake(atomic<std::uint32_t>* word, int count);
-
-/// Hint to the processor inside a spin loop.
-inline void cpu_relax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
 
 /// A mutex of one word: 0 free, 1 held, 2 held and somebody may sleep (Drepper, "Futexes are tricky", mutex2; Go's
 /// lock_futex.go). Not recursive, not fair. Named `lock`/`unlock` so that std::lock_guard works.
