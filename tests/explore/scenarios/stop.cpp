@@ -1,0 +1,55 @@
+// GOMAXPROCS and the end of a run while others go on.
+#include "instance.hpp"
+
+namespace gofer::explore {
+namespace {
+
+SCENARIO(gomaxprocs, "GOMAXPROCS goes down and up while goroutines run") {
+  run(2, [] {
+    latch done(4);
+    begin();
+    const int changes = spawn("plain", [] {
+      sched::gomaxprocs(1);
+      sched::gomaxprocs(3);
+      sched::gomaxprocs(1);
+    });
+    for (int i = 0; i < 4; i++) {
+      go([&] {
+        sched::gosched();
+        done.done();
+      });
+    }
+    done.wait();
+    (void)changes;
+  });
+  join_all();
+}
+
+SCENARIO(stop, "main returns while others run, yield, sleep and are readied; then another run") {
+  event from_outside;
+  begin();
+  const int plain = spawn("plain", [&] { from_outside.set(); });
+  run(2, [&] {
+    go([&] { from_outside.wait(); });
+    go([] {
+      for (int i = 0; i < 20; i++) sched::gosched();
+    });
+    go([] { sleep_for(1'000); });
+    sched::gosched();
+  });
+  bool ran = false;
+  run(2, [&] {
+    latch done(2);
+    go([&] { done.done(); });
+    go([&] {
+      ran = true;
+      done.done();
+    });
+    done.wait();
+  });
+  EXPLORE_CHECK(ran);
+  join(plain);
+}
+
+}  // namespace
+}  // namespace gofer::explore
