@@ -182,8 +182,14 @@ void sched_run_main(schedt* s, void (*entry)(void*), void* arg, void* gopc) {
   gp->goid = 1;
   gp->parent_goid = 0;
   gp->entry_arg = arg;
-  s->main_started.store(true, std::memory_order_seq_cst);
   newproc_start(gp, entry);
+  {
+    // Only now: a worker that goes idle before main is on a queue would report a deadlock. And one that went idle
+    // since, because main is blocked already, did not: hence the look.
+    const std::lock_guard hold(s->lock);
+    s->main_started.store(true, std::memory_order_seq_cst);
+    checkdead_locked(s);
+  }
   s->main_done.sleep();
 }
 

@@ -51,5 +51,24 @@ SCENARIO(stop, "main returns while others run, yield, sleep and are readied; the
   join(plain);
 }
 
+SCENARIO(run_after_go, "run begins while the only goroutine that was started before it ends") {
+  start(1);
+  go([] {});
+  begin();
+  // Neither "all goroutines are asleep" nor a sleep without end.
+  run(1, [] {});
+}
+
+SCENARIO(deadlock, "main blocks for ever: that is reported, whoever goes idle last") {
+  start(1);
+  go([] {});
+  expect_exit(2);
+  begin();
+  run(1, [] {
+    event never;
+    never.wait();
+  });
+}
+
 }  // namespace
 }  // namespace gofer::explore
