@@ -176,6 +176,11 @@ schedt* sched_start(const start_params& params) {
   return s;
 }
 
+schedt* run_of_plain_thread() {
+  schedt* s = the_sched.load(std::memory_order_acquire);
+  return s != nullptr ? s : sched_start({});
+}
+
 void sched_run_main(schedt* s, void (*entry)(void*), void* arg, void* gopc) {
   g* gp = newproc_prepare({.stack_size = 0, .name = nullptr, .gopc = gopc}, 0, 16);
   GOFER_CHECK(gp->sched == s, "run: another run began meanwhile");

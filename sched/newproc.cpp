@@ -44,10 +44,9 @@ std::uint64_t new_goid(schedt* s, p* pp) {
 
 g* newproc_prepare(const spawn_params& params, std::size_t size, std::size_t align) {
   GOFER_CHECK(size <= max_closure, "closure too large for a new stack");
-  schedt* s = the_sched.load(std::memory_order_acquire);
-  if (s == nullptr) s = sched_start({});
   rejoin_here();
   m* mp = getm();
+  schedt* s = run_of(mp);
   g* gp;
   {
     const keep_p keep(mp);

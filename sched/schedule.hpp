@@ -42,6 +42,16 @@ inline void casgstatus(g* gp, gstatus from, gstatus to) {
 
 inline bool on_goroutine(const m* mp) { return mp->curg != &mp->g0; }
 
+// --- init.cpp
+
+schedt* run_of_plain_thread();
+
+/// The run that what this thread starts belongs to: a worker's own, even when that is over (then nothing comes of it);
+/// a plain thread's is the one that is under way, and is started if there is none.
+inline schedt* run_of(const m* mp) {
+  return __builtin_expect(mp->sched != nullptr, 1) ? mp->sched : run_of_plain_thread();
+}
+
 // --- queue.cpp
 
 /// Puts gp on pp's queue, as the next to run or at the tail; spills half of a full ring to the global queue. Owner of

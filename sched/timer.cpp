@@ -13,7 +13,7 @@ struct place {
   timerheap* heap;
 };
 
-// The current P's heap; on threads without one, the first P's, which somebody always watches.
+// The current P's heap; without one the first P's of the run that this thread works for, which somebody always watches.
 place heap_here() {
   m* mp = getm();
   {
@@ -21,8 +21,7 @@ place heap_here() {
     const keep_p keep(mp);
     if (mp->pp != nullptr) return {mp->pp->sched, &mp->pp->timers};
   }
-  schedt* s = the_sched.load(std::memory_order_acquire);
-  if (s == nullptr) s = sched_start({});
+  schedt* s = run_of(mp);
   return {s, &s->allp[0]->timers};
 }
 

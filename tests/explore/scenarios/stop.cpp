@@ -70,5 +70,28 @@ SCENARIO(deadlock, "main blocks for ever: that is reported, whoever goes idle la
   });
 }
 
+SCENARIO(left_over, "a goroutine outlives its run: what it starts belongs to that") {
+  sched::note reached, over;
+  bool started = false;
+  run(2, [&] {
+    go([&] {
+      reached.wakeup();
+      over.sleep();
+      go([&] { started = true; });
+      sleep_for(1'000);
+      fail("a goroutine of a run that is over was scheduled");
+    });
+    begin();
+    reached.sleep();
+  });
+  over.wakeup();
+  run(1, [] {
+    for (int i = 0; i < 3; i++) sched::gosched();
+  });
+  join_all();
+  EXPLORE_CHECK(!started);
+  EXPLORE_CHECK(sched::the_sched.load() == nullptr);
+}
+
 }  // namespace
 }  // namespace gofer::explore
