@@ -25,6 +25,8 @@ engine* e = nullptr;
 
 namespace {
 
+constexpr std::uintptr_t stacks_at = 0x2200'0000'0000;  // as in world.cpp: the same in every process
+
 sched::eh_globals* os_eh() { return reinterpret_cast<sched::eh_globals*>(__cxxabiv1::__cxa_get_globals()); }
 
 void left_by(fctx::transfer_t t) { static_cast<vthread*>(t.data)->context = t.fctx; }
@@ -95,11 +97,13 @@ void engine_init() {
   void* memory = ::mmap(nullptr, sizeof(engine), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) std::abort();
   auto* made = new (memory) engine;
+  std::uintptr_t at = stacks_at;
   for (vthread& t : made->threads) {
-    void* stack =
-        ::mmap(nullptr, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* stack = ::mmap(reinterpret_cast<void*>(at), stack_size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
     if (stack == MAP_FAILED) std::abort();
     t.stack = static_cast<char*>(stack);
+    at += stack_size;
   }
   e = made;
   struct sigaction sa {};
