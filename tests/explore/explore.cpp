@@ -50,6 +50,7 @@ void fail(const char* format, ...) {
 void at_rest(std::function<void()> f) { e->rest_check = new std::function<void()>(std::move(f)); }
 void always(std::function<void()> f) { e->step_check = new std::function<void()>(std::move(f)); }
 void sleepers_may_wake() { e->may_wake = true; }
+void spinners_give_up() { e->pauses_per_spin = 500; }
 void sysmon_sleeps() { e->sysmon = false; }
 
 void expect_exit(int status) { e->expected_exit = status; }

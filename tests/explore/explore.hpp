@@ -35,6 +35,10 @@ void always(std::function<void()> check);
 /// sysmon this is always so.
 void sleepers_may_wake();
 
+/// Who spins lets others run at every 500th pause only: loops that give up after some pauses do so with nothing
+/// changed.
+void spinners_give_up();
+
 /// sysmon wakes up only when nobody else will.
 void sysmon_sleeps();
 

@@ -26,7 +26,7 @@ void before(op what, const void* at, const where& w) {
 }
 
 void spin(const where& w) {
-  if (!live()) return;
+  if (!live() || ++e->pauses % e->pauses_per_spin != 0) return;
   record(op::relax, nullptr, w);
   self().spins = true;
   decide(why::spins, false);

@@ -90,6 +90,8 @@ struct engine {
   bool choosing = false;
   bool may_wake = false;
   bool sysmon = true;
+  int pauses_per_spin = 1;
+  int pauses = 0;
   int expected_exit = -1;
   bool checking = false;  // a scenario looks: its accesses are no steps
   int current = 0;

@@ -119,6 +119,8 @@ outcome run(const scenario& s, strategy& how, const settings& set) {
   e->choosing = false;
   e->may_wake = false;
   e->sysmon = true;
+  e->pauses_per_spin = 1;
+  e->pauses = 0;
   e->expected_exit = -1;
   e->checking = false;
   e->current = 0;

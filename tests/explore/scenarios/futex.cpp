@@ -10,7 +10,8 @@ namespace {
 using sched::futex_mutex;
 using sched::note;
 
-SCENARIO(futex_mutex, "three threads enter a section by lock and by try_lock") {
+// Three threads enter a section by lock and by try_lock.
+void three_lock() {
   futex_mutex m;
   sched::atomic<int> within{0};
   int entered = 0;
@@ -34,6 +35,12 @@ SCENARIO(futex_mutex, "three threads enter a section by lock and by try_lock") {
   section();
   join_all();
   EXPLORE_CHECK(entered >= 4 && !m.held());
+}
+
+SCENARIO(futex_mutex, "three threads enter a section, and spin until the one within has left") { three_lock(); }
+SCENARIO(futex_mutex_sleep, "three threads enter a section, and go to sleep before it") {
+  spinners_give_up();
+  three_lock();
 }
 
 SCENARIO(note, "a note is used again and again: who wakes does so once, who sleeps clears") {
