@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "point.hpp"
 #include "sched/config.hpp"
 
 #if GOFER_ASAN
@@ -95,6 +96,7 @@ void* allocate(std::size_t size, std::size_t align) {
 }
 
 void release(void* p) {
+  store_fence();  // what its last user had not written yet does not go to the next one
   const std::size_t size = *reinterpret_cast<const std::size_t*>(static_cast<char*>(p) - sizeof(std::size_t));
   __builtin_memset(p, 0xdd, size);
   poison(p, size);
