@@ -1,5 +1,9 @@
 // The wake-up protocol, park and ready, with the whole scheduler.
+#include <array>
+
 #include "instance.hpp"
+#include "sched/clock.hpp"
+#include "sched/timer.hpp"
 
 namespace gofer::explore {
 namespace {
@@ -133,6 +137,30 @@ SCENARIO(timer_outside, "a plain thread arms timers while all workers go to slee
       done.done();
     });
     done.wait();
+  });
+}
+
+SCENARIO(breaks,
+         "timers that are due earlier and earlier, armed by two plain threads while a worker waits in the poller") {
+  run(1, [] {
+    latch done(2);
+    std::array<sched::timer, 6> timers;
+    go([] { sleep_for(hour); });
+    begin();
+    for (std::size_t t = 0; t < 2; t++) {
+      spawn("plain", [&, t] {
+        for (std::size_t i = 0; i < 3; i++) {
+          sched::timer& at = timers[2 * i + t];
+          at.arg = &done;
+          at.f = [](sched::timer*, void*) {};
+          if (i == 2) at.f = [](sched::timer*, void* arg) { static_cast<latch*>(arg)->done(); };
+          sched::timer_start(&at, sched::nanotime() + hour / static_cast<std::int64_t>(2 + 2 * i + t));
+        }
+      });
+    }
+    done.wait();
+    end();
+    for (sched::timer& t : timers) sched::timer_stop(&t);
   });
 }
 
