@@ -2,6 +2,9 @@
 // between the two kinds, as well. The names and shapes are std's where std has the thing, so that std::lock_guard,
 // std::unique_lock, std::shared_lock and std::scoped_lock take them; the behaviour is Go's.
 //
+// Everything here that blocks has a form that takes a context and gives up, with ctx.err(), when that is done: nothing
+// is held then. The locks have std's try_lock_for and try_lock_until as well.
+//
 // Unlike in Go every one of them may be destroyed as soon as nobody uses it any more in the sense of std: a mutex by
 // whoever has locked it and knows that nobody else will, a wait group when wait() has returned.
 #pragma once
