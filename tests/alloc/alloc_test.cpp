@@ -146,7 +146,7 @@ TEST(Alloc, Sync) {
   two_without_allocation("mutex", lock, lock);
   auto [ctx, cancel] = gofer::with_cancel(gofer::background());
   const auto lock_in_context = [&, &c = ctx](int i) {
-    EXPECT_FALSE(mu.lock(c));
+    EXPECT_FALSE(mu.lock_until(c));
     if (i % 3 == 0) gofer::gosched();
     mu.unlock();
   };

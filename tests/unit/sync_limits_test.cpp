@@ -52,16 +52,16 @@ void gives_up(const std::function<error(const context&)>& wait, const std::funct
 TEST(SyncContext, Mutex) {
   gofer::mutex mu;
   mu.lock();
-  gives_up([&](const context& ctx) { return mu.lock(ctx); }, [&] { return sleepers(&mu) > 0; });
+  gives_up([&](const context& ctx) { return mu.lock_until(ctx); }, [&] { return sleepers(&mu) > 0; });
   mu.unlock();
   EXPECT_EQ(mu.lock(background()), nullptr);
   EXPECT_FALSE(mu.try_lock());
   mu.unlock();
   auto [ctx, cancel] = with_cancel(background());
-  EXPECT_EQ(mu.lock(ctx), nullptr);
+  EXPECT_EQ(mu.lock_until(ctx), nullptr);
   mu.unlock();
   cancel();
-  EXPECT_EQ(mu.lock(ctx), context::canceled);
+  EXPECT_EQ(mu.lock_until(ctx), context::canceled);
   EXPECT_TRUE(mu.try_lock());
   mu.unlock();
 }
@@ -69,11 +69,11 @@ TEST(SyncContext, Mutex) {
 TEST(SyncContext, SharedMutex) {
   gofer::shared_mutex rw;
   rw.lock();
-  gives_up([&](const context& ctx) { return rw.lock(ctx); }, [&] { return sleepers(&rw) > 0; });
-  gives_up([&](const context& ctx) { return rw.lock_shared(ctx); }, [&] { return sleepers(readers_of(rw)) > 0; });
+  gives_up([&](const context& ctx) { return rw.lock_until(ctx); }, [&] { return sleepers(&rw) > 0; });
+  gives_up([&](const context& ctx) { return rw.lock_shared_until(ctx); }, [&] { return sleepers(readers_of(rw)) > 0; });
   rw.unlock();
   rw.lock_shared();
-  gives_up([&](const context& ctx) { return rw.lock(ctx); }, [&] { return sleepers(&rw) > 0; });
+  gives_up([&](const context& ctx) { return rw.lock_until(ctx); }, [&] { return sleepers(&rw) > 0; });
   EXPECT_EQ(rw.lock_shared(background()), nullptr);
   rw.unlock_shared();
   rw.unlock_shared();
@@ -83,7 +83,7 @@ TEST(SyncContext, SharedMutex) {
 
 TEST(SyncContext, Semaphore) {
   gofer::counting_semaphore<> sem{0};
-  gives_up([&](const context& ctx) { return sem.acquire(ctx); }, [&] { return sleepers(&sem) > 0; });
+  gives_up([&](const context& ctx) { return sem.acquire_until(ctx); }, [&] { return sleepers(&sem) > 0; });
   EXPECT_FALSE(sem.try_acquire());
   sem.release();
   EXPECT_EQ(sem.acquire(background()), nullptr);
@@ -93,7 +93,7 @@ TEST(SyncContext, Semaphore) {
 TEST(SyncContext, WaitGroup) {
   gofer::wait_group wg;
   wg.add(1);
-  gives_up([&](const context& ctx) { return wg.wait(ctx); }, [&] { return sleepers(&wg) > 0; });
+  gives_up([&](const context& ctx) { return wg.wait_until(ctx); }, [&] { return sleepers(&wg) > 0; });
   wg.add(1);  // somebody has waited, but does not any more: no misuse
   wg.add(-2);
   EXPECT_EQ(wg.wait(background()), nullptr);
@@ -171,7 +171,7 @@ TEST(SyncContext, ErrorGroup) {
     EXPECT_EQ(group.go(ctx, [&] { end.recv(); }), nullptr);
     gofer::go([cancel = cancel] { cancel(); });
     EXPECT_EQ(group.go(ctx, [] { ADD_FAILURE() << "started"; }), context::canceled);
-    EXPECT_EQ(group.wait(ctx), context::canceled);
+    EXPECT_EQ(group.wait_until(ctx), context::canceled);
     EXPECT_EQ(group.context().err(), nullptr);  // it goes on
     end.close();
     EXPECT_EQ(group.go(
@@ -214,9 +214,9 @@ TEST(SyncContext, AWriterThatGivesUpLetsReadersIn) {
     auto [ctx, cancel] = with_cancel(background());
     auto [ctx2, cancel2] = with_cancel(background());
     gofer::wait_group writers, readers;
-    writers.go([&, ctx = ctx] { EXPECT_EQ(rw.lock(ctx), context::canceled); });
+    writers.go([&, ctx = ctx] { EXPECT_EQ(rw.lock_until(ctx), context::canceled); });
     eventually([&] { return sleepers(&rw) == 1; });
-    writers.go([&, ctx = ctx2] { EXPECT_EQ(rw.lock(ctx), context::canceled); });
+    writers.go([&, ctx = ctx2] { EXPECT_EQ(rw.lock_until(ctx), context::canceled); });
     eventually([&] { return sleepers(&rw) == 2; });
     for (int i = 0; i < 3; i++) {
       readers.go([&] {
@@ -254,7 +254,7 @@ TEST(SyncContext, TheLastReaderLeavesWhileAWriterGivesUp) {
     };
     rw.lock_shared();
     std::thread gives_up_or_writes([&, c = ctx] {
-      if (!rw.lock(c)) write();
+      if (!rw.lock_until(c)) write();
     });
     eventually([&] { return sleepers(&rw) == 1; });
     std::atomic<bool> stay{true};
@@ -336,7 +336,7 @@ TEST(SyncContext, MutexUnderLoad) {
       3,
       [&](int mode, const context& ctx, auto time) {
         if (mode == 0) return mu.lock(), true;
-        return mode == 1 ? !mu.lock(ctx) : mu.try_lock_for(time);
+        return mode == 1 ? !mu.lock_until(ctx) : mu.try_lock_for(time);
       },
       [&](int) { mu.unlock(); }, [&] { return sleepers(&mu) == 0 && mu.try_lock() && (mu.unlock(), true); });
 }
@@ -350,13 +350,13 @@ TEST(SyncContext, SharedMutexUnderLoad) {
           case 0:
             return rw.lock(), true;
           case 1:
-            return !rw.lock(ctx);
+            return !rw.lock_until(ctx);
           case 2:
             return rw.try_lock_for(time);
           case 3:
             return rw.lock_shared(), true;
           case 4:
-            return !rw.lock_shared(ctx);
+            return !rw.lock_shared_until(ctx);
           default:
             return rw.try_lock_shared_for(time);
         }

@@ -60,7 +60,7 @@ class error_group {
   /// Blocks until all have returned. The first error, or null.
   error wait();
   /// The same until ctx is done: ctx.err(), and the goroutines run on; call wait() all the same before the scope ends.
-  error wait(const gofer::context& ctx);
+  error wait_until(const gofer::context& ctx);
 
  private:
   explicit error_group(std::pair<gofer::context, cancel_cause_func> made)

@@ -27,7 +27,7 @@ class mutex {
       detail::mutex_lock_slow(&state_, {});
   }
   /// The same until ctx is done: null when it is locked, else ctx.err().
-  error lock(const context& ctx);
+  error lock_until(const context& ctx);
   /// Locks it if that is possible without blocking.
   bool try_lock() { return detail::mutex_try_fast(&state_) || detail::mutex_try_slow(&state_); }
   /// As lock; false when it could not be locked for as long as d, or until t.

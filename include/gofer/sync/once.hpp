@@ -51,7 +51,7 @@ void call_once(once& o, F&& f, Args&&... args) {
 template <class F, class... Args>
 error call_once(const context& ctx, once& o, F&& f, Args&&... args) {
   if (o.done_.load(std::memory_order_acquire)) return {};
-  if (error err = o.mu_.lock(ctx)) return err;
+  if (error err = o.mu_.lock_until(ctx)) return err;
   const std::lock_guard hold(o.mu_, std::adopt_lock);
   if (o.done_.load(std::memory_order_relaxed)) return {};
   const once::finish at_end{o};

@@ -49,7 +49,7 @@ class counting_semaphore {
     if (!try_fast()) detail::semaphore_acquire_slow(&state_, {});
   }
   /// The same until ctx is done: null when a permit was taken, else ctx.err().
-  error acquire(const context& ctx) { return detail::semaphore_acquire(&state_, ctx); }
+  error acquire_until(const context& ctx) { return detail::semaphore_acquire(&state_, ctx); }
   /// Takes a permit if there is one.
   bool try_acquire() noexcept { return try_fast(); }
   /// Takes a permit; false when there was none for as long as d, or until t.

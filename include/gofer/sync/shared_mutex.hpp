@@ -26,7 +26,7 @@ class shared_mutex {
       detail::rw_lock_slow(&state_, {});
   }
   /// The same until ctx is done: null when it is locked, else ctx.err().
-  error lock(const context& ctx);
+  error lock_until(const context& ctx);
   /// The same if that is possible without blocking.
   bool try_lock() { return detail::rw_lock_fast(&state_) || detail::rw_try_lock(&state_); }
   /// As lock; false when it could not be locked for as long as d, or until t.
@@ -50,7 +50,7 @@ class shared_mutex {
       detail::rw_lock_shared_slow(&state_, {});
   }
   /// The same until ctx is done: null when it is locked, else ctx.err().
-  error lock_shared(const context& ctx);
+  error lock_shared_until(const context& ctx);
   /// The same if that is possible without blocking.
   bool try_lock_shared() { return detail::rw_lock_shared_fast(&state_) || detail::rw_try_lock_shared(&state_); }
   /// As lock_shared; false when it could not be locked for as long as d, or until t.

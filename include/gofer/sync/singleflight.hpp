@@ -52,7 +52,7 @@ class singleflight {
       if (!fresh) {
         c->shared = true;
         hold.unlock();
-        if (error err = c->over.wait(ctx)) return {T{}, std::move(err), true};
+        if (error err = c->over.wait_until(ctx)) return {T{}, std::move(err), true};
         if (c->panicked) panic(c->panicked);
         if (!c->returned) goexit();
         return {c->value, c->err, true};

@@ -39,7 +39,7 @@ class wait_group {
     if (state_.load(std::memory_order_acquire) >> 32 != 0) detail::wait_group_wait_slow(&state_, {});
   }
   /// The same until ctx is done: null when the counter came to zero, else ctx.err(), and the group is still in use.
-  error wait(const context& ctx);
+  error wait_until(const context& ctx);
 
   /// add(1), and a goroutine that runs f(args...) and is done() when that has returned, or left by goexit, and what it
   /// held has been destroyed.
