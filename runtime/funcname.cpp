@@ -289,7 +289,8 @@ std::string function_name(const char* symbol) {
 
 bool is_internal(std::string_view function) {
   if (function.starts_with("gofer::")) return is_internal_to_gofer(function.substr(7));
-  if (function.starts_with("gofer_")) return function.find(":") == std::string_view::npos;  // assembly: gofer_stack_base
+  if (function.starts_with("gofer_"))
+    return function.find(":") == std::string_view::npos;  // assembly: gofer_stack_base
   if (function.starts_with("__gnu_cxx::")) return true;
   if (function.starts_with("std::")) {
     constexpr std::array<std::string_view, 5> wrappers = {"function", "invoke", "apply", "terminate",

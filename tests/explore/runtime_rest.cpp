@@ -3,6 +3,7 @@
 #include <gofer/runtime.hpp>
 
 #include "explore.hpp"
+#include "runtime/lockcheck.hpp"
 #include "runtime/panic.hpp"
 
 namespace gofer {
@@ -21,6 +22,12 @@ namespace runtime {
 
 void panic_plain_error(const char* text) { explore::fail("panic: %s", text); }
 void fatal(const char* text) { explore::fail("fatal error: %s", text); }
+
+// GOFER_DEBUG=lockcheck=1 is off.
+std::uint32_t lock_id_in(sched::atomic<std::uint32_t>*, int) { explore::fail("lockcheck"); }
+void lock_wanted(const checked_lock&) { explore::fail("lockcheck"); }
+void lock_taken(const checked_lock&) { explore::fail("lockcheck"); }
+void lock_given_up(const checked_lock&) { explore::fail("lockcheck"); }
 
 }  // namespace runtime
 }  // namespace gofer

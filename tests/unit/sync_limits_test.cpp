@@ -54,7 +54,7 @@ TEST(SyncContext, Mutex) {
   mu.lock();
   gives_up([&](const context& ctx) { return mu.lock_until(ctx); }, [&] { return sleepers(&mu) > 0; });
   mu.unlock();
-  EXPECT_EQ(mu.lock(background()), nullptr);
+  EXPECT_EQ(mu.lock_until(background()), nullptr);
   EXPECT_FALSE(mu.try_lock());
   mu.unlock();
   auto [ctx, cancel] = with_cancel(background());
@@ -74,10 +74,10 @@ TEST(SyncContext, SharedMutex) {
   rw.unlock();
   rw.lock_shared();
   gives_up([&](const context& ctx) { return rw.lock_until(ctx); }, [&] { return sleepers(&rw) > 0; });
-  EXPECT_EQ(rw.lock_shared(background()), nullptr);
+  EXPECT_EQ(rw.lock_shared_until(background()), nullptr);
   rw.unlock_shared();
   rw.unlock_shared();
-  EXPECT_EQ(rw.lock(background()), nullptr);
+  EXPECT_EQ(rw.lock_until(background()), nullptr);
   rw.unlock();
 }
 
@@ -86,7 +86,7 @@ TEST(SyncContext, Semaphore) {
   gives_up([&](const context& ctx) { return sem.acquire_until(ctx); }, [&] { return sleepers(&sem) > 0; });
   EXPECT_FALSE(sem.try_acquire());
   sem.release();
-  EXPECT_EQ(sem.acquire(background()), nullptr);
+  EXPECT_EQ(sem.acquire_until(background()), nullptr);
   EXPECT_FALSE(sem.try_acquire());
 }
 
@@ -96,7 +96,7 @@ TEST(SyncContext, WaitGroup) {
   gives_up([&](const context& ctx) { return wg.wait_until(ctx); }, [&] { return sleepers(&wg) > 0; });
   wg.add(1);  // somebody has waited, but does not any more: no misuse
   wg.add(-2);
-  EXPECT_EQ(wg.wait(background()), nullptr);
+  EXPECT_EQ(wg.wait_until(background()), nullptr);
   wg.wait();
 }
 
@@ -177,7 +177,7 @@ TEST(SyncContext, ErrorGroup) {
     EXPECT_EQ(group.go(
                   background(), [](error e) { return e; }, gofer::make_error("no")),
               nullptr);
-    EXPECT_EQ(group.wait(background()).what(), "no");
+    EXPECT_EQ(group.wait_until(background()).what(), "no");
     EXPECT_EQ(group.wait().what(), "no");
   });
 }
