@@ -25,11 +25,12 @@ namespace gofer::sched {
 
 namespace {
 
-// In the order in which they nest, if they do: the instance, then what is below it.
+// In the order in which they nest, if they do: those of the layer above, which arms timers and readies under them, the
+// instance, then what is below it.
 void before_fork() {
+  if (hooks.before_fork != nullptr) hooks.before_fork();
   admin().lock();
   if (schedt* s = the_sched.load(std::memory_order_acquire)) s->lock.lock();
-  if (hooks.before_fork != nullptr) hooks.before_fork();
   stack_pool_lock().lock();
   netpoll_before_fork();
 }
@@ -37,9 +38,9 @@ void before_fork() {
 void unlock_all() {
   netpoll_after_fork();
   stack_pool_lock().unlock();
-  if (hooks.after_fork != nullptr) hooks.after_fork();
   if (schedt* s = the_sched.load(std::memory_order_acquire)) s->lock.unlock();
   admin().unlock();
+  if (hooks.after_fork != nullptr) hooks.after_fork();
 }
 
 void become_plain(m* mp) {

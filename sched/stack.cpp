@@ -1,6 +1,8 @@
 #include "sched/stack.hpp"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -97,6 +99,18 @@ void install_guard(char* page) {
 
 char* stack_base(const slab* s, std::uint32_t i) { return s->base + s->stride * i; }
 
+// All guards of a slab by one system call, 0.6 us each instead of 1.0: process_madvise(2) takes a list, on the calling
+// process itself since Linux 6.14 (PIDFD_SELF; a pidfd of our own would still mean the parent in a forked child). How
+// many of them stand; the rest is for install_guard.
+std::uint32_t install_guards_at_once(const slab* s) {
+  constexpr int pidfd_self = -10000;
+  if (guards.load(std::memory_order_relaxed) != guard_kind::madvise_guard || s->count != slab_stacks) return 0;
+  iovec pages[slab_stacks];
+  for (std::uint32_t i = 0; i < slab_stacks; i++) pages[i] = {stack_base(s, i), page_size};
+  const long n = ::syscall(SYS_process_madvise, pidfd_self, pages, std::size_t{slab_stacks}, MADV_GUARD_INSTALL, 0);
+  return n <= 0 ? 0 : static_cast<std::uint32_t>(static_cast<std::size_t>(n) / page_size);
+}
+
 // Where the i-th stack's g lies: staggered by 16 cache lines within the top page.
 g* g_of(const slab* s, std::uint32_t i) {
   char* top = stack_base(s, i) + s->stride;
@@ -132,8 +146,8 @@ slab* new_slab(std::size_t size) {
 #if GOFER_ASAN
   __lsan_register_root_region(base, stride * count);
 #endif
+  for (std::uint32_t i = install_guards_at_once(s); i < count; i++) install_guard(stack_base(s, i));
   for (std::uint32_t i = 0; i < count; i++) {
-    install_guard(stack_base(s, i));
     valgrind_stack(stack_base(s, i) + page_size, g_of(s, i));
   }
   s->next = slabs.load(std::memory_order_relaxed);

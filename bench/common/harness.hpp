@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <chrono>
@@ -26,6 +27,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+#include <vector>
 
 namespace bench {
 
@@ -87,7 +89,7 @@ class program {
         {"select4", 2'000'000, &selecting},  {"mutex1", 50'000'000, &lock},       {"mutex8", 4'000'000, &contended},
         {"mutex8y", 1'000'000, &held},       {"wg4", 10'000'000, &counting},      {"timer", 5'000'000, &resetting},
         {"ctxtree", 100'000, &cancelling},   {"skynet", 1'000'000, &skynet_root}, {"sleep", 100'000, &sleepers},
-        {"mem", 1'000'000, &parked},
+        {"ticks", 3'000, &ticking},          {"mem", 1'000'000, &parked},
     };
     std::int64_t workers = 0;
     std::int64_t n = 0;
@@ -388,6 +390,34 @@ class program {
     wg.wait();
     print("sleep_total", time.ms(), "ms");
     print("sleep_cpu", cpu_ms() - cpu_before, "cpu-ms");
+  }
+
+  /// One that sleeps a millisecond, n times, beside two on every worker that compute without end: how long that takes.
+  static void ticking(std::int64_t n) {
+    const int hogs = 2 * static_cast<int>(R::workers());
+    std::atomic<bool> stop{false};
+    wait_group wg;
+    wg.add(hogs);
+    for (int i = 0; i < hogs; i++) {
+      R::spawn([&] {
+        while (!stop.load(std::memory_order_relaxed)) {
+        }
+        wg.done();
+      });
+    }
+    std::vector<double> took;
+    for (std::int64_t i = 0; i < n; i++) {
+      const stopwatch time;
+      R::sleep(std::chrono::milliseconds(1));
+      took.push_back(time.ms());
+    }
+    stop = true;
+    wg.wait();
+    std::sort(took.begin(), took.end());
+    const auto at = [&](double part) { return took[static_cast<std::size_t>(part * static_cast<double>(n - 1))]; };
+    print("tick_p50", at(0.5), "ms");
+    print("tick_p99", at(0.99), "ms");
+    print("tick_p999", at(0.999), "ms");
   }
 
   /// n goroutines parked on a channel at once. They stay so: the process ends.

@@ -66,6 +66,7 @@ struct adapter {
     gofer::go(std::forward<F>(f));
   }
   static void yield() { gofer::gosched(); }
+  static int workers() { return gofer::gomaxprocs(0); }
   static void sleep(std::chrono::milliseconds d) { gofer::sleep(d); }
 };
 

@@ -29,7 +29,7 @@ class local_key {
   local_key& operator=(const local_key&) = delete;
   ~local_key();
 
-  /// The calling goroutine's value, or nullptr. 2 ns.
+  /// The calling goroutine's value, or nullptr. A call and a few loads.
   void* find() const noexcept;
   /// Makes the calling goroutine's value, which is not there yet.
   void* make(const local_type& type, void* factory);

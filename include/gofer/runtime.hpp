@@ -90,7 +90,7 @@ void unlock_os_thread();
 
 /// While it lives its goroutine stays on its thread, which runs no other: what belongs to the thread (a thread_local
 /// variable, a std::mutex that is held) may be kept across what parks. As lock_os_thread, and apart from it; they nest.
-/// Free until the goroutine parks; then its thread sleeps too, and going on is a change of threads: 5 us, not 50 ns.
+/// Free until the goroutine parks; then its thread sleeps too, and going on is a change of threads by the system.
 /// With options.pinned it does nothing: the goroutine stays, and so do others on its thread. Nothing on a plain thread.
 class [[nodiscard]] pin {
  public:

@@ -165,6 +165,9 @@ long __wrap_syscall(long number, ...) {
     const auto operation = static_cast<int>(next());
     const auto value = static_cast<std::uint32_t>(next());
     result = futex(word, operation, value, reinterpret_cast<const timespec*>(next()));
+  } else if (number == SYS_process_madvise) {
+    errno = ENOSYS;
+    result = -1;
   } else if (number != SYS_membarrier) {
     fail("system call %ld", number);
   } else if (next() == MEMBARRIER_CMD_PRIVATE_EXPEDITED) {

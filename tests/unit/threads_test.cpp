@@ -136,6 +136,23 @@ TEST(Threads, GomaxprocsChangesAgainAndAgain) {
   });
 }
 
+// They used to wait until somebody went looking for work, which a goroutine that yields all the time keeps everybody
+// from.
+TEST(Threads, TimersOfARetiredProcessorFire) {
+  gofer::run({.maxprocs = 4}, [] {
+    std::atomic<int> awake{0};
+    for (int i = 0; i < 40; i++) {
+      gofer::go([&, i] {
+        for (int n = 0; n < 5; n++) gofer::sleep(std::chrono::microseconds(100 * i));
+        awake++;
+      });
+    }
+    gofer::sleep(1ms);
+    gofer::gomaxprocs(1);
+    while (awake < 40) gofer::gosched();
+  });
+}
+
 // Every run used to leave an instance of the scheduler, 21 KB, behind.
 TEST(Threads, RunsThatEndCleanlyLeaveNothing) {
   std::set<const void*> instances;

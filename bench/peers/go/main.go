@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ var benchmarks = []struct {
 	{"ctxtree", 100_000, cancelling},
 	{"skynet", 1_000_000, skynetRoot},
 	{"sleep", 100_000, sleepers},
+	{"ticks", 3_000, ticking},
 	{"mem", 1_000_000, parked},
 	{"defer", 100, deferred}, // n: percent, as bench/defer/defer_bench.cpp
 }
@@ -425,6 +427,33 @@ func sleepers(n int) {
 	wg.Wait()
 	show("sleep_total", nsPer(start, 1e6), "ms")
 	show("sleep_cpu", cpuMs()-cpuBefore, "cpu-ms")
+}
+
+func ticking(n int) {
+	hogs := 2 * runtime.GOMAXPROCS(0)
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	wg.Add(hogs)
+	for i := 0; i < hogs; i++ {
+		go func() {
+			for !stop.Load() {
+			}
+			wg.Done()
+		}()
+	}
+	took := make([]float64, 0, n)
+	for i := 0; i < n; i++ {
+		start := time.Now()
+		time.Sleep(time.Millisecond)
+		took = append(took, nsPer(start, 1e6))
+	}
+	stop.Store(true)
+	wg.Wait()
+	sort.Float64s(took)
+	at := func(part float64) float64 { return took[int(part*float64(n-1))] }
+	show("tick_p50", at(0.5), "ms")
+	show("tick_p99", at(0.99), "ms")
+	show("tick_p999", at(0.999), "ms")
 }
 
 func parked(n int) {
