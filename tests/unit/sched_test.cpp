@@ -333,15 +333,41 @@ TEST(Migration, PanicsAndRecoversWhileGoroutinesMove) {
   });
 }
 
+long resident_pages() {
+  long total = 0;
+  long resident = 0;
+  std::FILE* f = std::fopen("/proc/self/statm", "r");
+  if (f == nullptr || std::fscanf(f, "%ld %ld", &total, &resident) != 2) ADD_FAILURE();
+  if (f != nullptr) std::fclose(f);
+  return resident;
+}
+
+// Ten million, a thousand at once, in the memory of the first hundred thousand.
+TEST(Memory, OfMillionsThatFollowOneAnotherStaysWhatItIs) {
+  constexpr int hundreds_of_thousands = GOFER_TSAN != 0 || GOFER_ASAN != 0 ? 3 : 100;
+  for (const int procs : {1, 2}) {
+    run({.maxprocs = procs}, [] {
+      const auto spawn = [](int n) {
+        for (int i = 0; i < n; i += 1000) {
+          wait_group wg;
+          for (int k = 0; k < 1000; k++) wg.go([] {});
+          wg.wait();
+        }
+      };
+      spawn(100'000);
+      const long before = resident_pages();
+      const std::int64_t stacks = sched::read_stack_stats().mapped;
+      for (int i = 1; i < hundreds_of_thousands; i++) spawn(100'000);
+      if (GOFER_TSAN == 0 && GOFER_ASAN == 0) {  // whose own books grow
+        EXPECT_LT(resident_pages() - before, 1024);
+      }
+      // Who is done may not have given its stack back yet when the next thousand begins.
+      EXPECT_LE(sched::read_stack_stats().mapped - stacks, 10'000);
+    });
+  }
+}
+
 TEST(Memory, OfManyGoroutinesComesBack) {
-  const auto resident_pages = [] {
-    long total = 0;
-    long resident = 0;
-    std::FILE* f = std::fopen("/proc/self/statm", "r");
-    if (f == nullptr || std::fscanf(f, "%ld %ld", &total, &resident) != 2) ADD_FAILURE();
-    if (f != nullptr) std::fclose(f);
-    return resident;
-  };
   constexpr int n = GOFER_TSAN != 0 ? 1000 : 20'000;
   run([&] {
     const long before = resident_pages();
