@@ -114,7 +114,7 @@ TEST(Threads, GomaxprocsChangesAgainAndAgain) {
     std::atomic<bool> stop{false};
     gofer::wait_group wg;
     for (int i = 0; i < 8; i++) {
-      wg.go([&] {
+      wg.go([&, i] {
         gofer::chan<int> c(1);
         while (!stop) {
           c.send(1);
