@@ -31,10 +31,13 @@ std::string creation_site(void* gopc) {
   return at->back().function;
 }
 
+// Of a goroutine that runs.
+__attribute__((noinline, no_sanitize("thread"))) std::uint64_t number_of(const sched::g* gp) { return gp->goid; }
+
 }  // namespace
 
 void report_hog(const sched::g* gp, std::int64_t ns, void* const* pcs, int n) {
-  std::string out = "gofer: watchdog: goroutine " + std::to_string(gp->goid) + " has kept its worker for " +
+  std::string out = "gofer: watchdog: goroutine " + std::to_string(number_of(gp)) + " has kept its worker for " +
                     std::to_string(ns / 1'000'000) +
                     " ms. A call that blocks belongs into gofer::blocking; a long computation should call "
                     "gofer::gosched now and then.\n";

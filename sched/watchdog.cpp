@@ -19,10 +19,13 @@ debug_settings debug;
 
 namespace {
 
+// Its thread may be changing it: then the report is about a goroutine that has just let go.
+__attribute__((noinline, no_sanitize("thread"))) const g* goroutine_of(const m* mp) { return mp->curg; }
+
 void report(m* mp, std::int64_t ns) {
   std::array<void*, max_traceback> pcs;
   const int n = sample_thread(mp->tid, pcs.data(), max_traceback);
-  if (hooks.report_hog != nullptr) hooks.report_hog(mp->curg, ns, pcs.data(), n);
+  if (hooks.report_hog != nullptr) hooks.report_hog(goroutine_of(mp), ns, pcs.data(), n);
 }
 
 // Whether the thread is in a goroutine's own code; else it schedules, or sleeps in the scheduler.

@@ -344,7 +344,8 @@ long resident_pages() {
 
 // Ten million, a thousand at once, in the memory of the first hundred thousand.
 TEST(Memory, OfMillionsThatFollowOneAnotherStaysWhatItIs) {
-  constexpr int hundreds_of_thousands = GOFER_TSAN != 0 || GOFER_ASAN != 0 ? 3 : 100;
+  constexpr int part = GOFER_TSAN != 0 || GOFER_ASAN != 0 ? 2'000 : 100'000;
+  constexpr int parts = GOFER_TSAN != 0 || GOFER_ASAN != 0 ? 3 : 100;
   for (const int procs : {1, 2}) {
     run({.maxprocs = procs}, [] {
       const auto spawn = [](int n) {
@@ -354,10 +355,10 @@ TEST(Memory, OfMillionsThatFollowOneAnotherStaysWhatItIs) {
           wg.wait();
         }
       };
-      spawn(100'000);
+      spawn(part);
       const long before = resident_pages();
       const std::int64_t stacks = sched::read_stack_stats().mapped;
-      for (int i = 1; i < hundreds_of_thousands; i++) spawn(100'000);
+      for (int i = 1; i < parts; i++) spawn(part);
       if (GOFER_TSAN == 0 && GOFER_ASAN == 0) {  // whose own books grow
         EXPECT_LT(resident_pages() - before, 1024);
       }
