@@ -230,7 +230,7 @@ void sched_stop(schedt* s) {
       mp->park.wakeup();
     }
     for (m* mp = s->allm; mp != nullptr; mp = mp->alllink) {
-      if (mp->lockedg != nullptr) mp->park.wakeup();
+      if (mp->waits_for_lockedg) mp->park.wakeup();
     }
     bound_stop_locked(s);
   }

@@ -56,11 +56,12 @@ struct m {
   m* alllink = nullptr;
   pthread_t thread{};
   pid_t tid = 0;
-  std::int64_t hog_since = 0;  // sysmon's: when the goroutine began that has lost its P, and whether the
-  bool watchdog_told = false;  // watchdog has said so
-  bool ended = false;          // a worker's thread: at its end, to be joined; under schedt::lock
-  void* altstack = nullptr;    // for the SIGSEGV that a full stack raises
-  schedt* sched = nullptr;     // the run() it belongs to
+  std::int64_t hog_since = 0;      // sysmon's: when the goroutine began that has lost its P, and whether the
+  bool watchdog_told = false;      // watchdog has said so
+  bool waits_for_lockedg = false;  // in stoplockedm; under schedt::lock
+  bool ended = false;              // a worker's thread: at its end, to be joined; under schedt::lock
+  void* altstack = nullptr;        // for the SIGSEGV that a full stack raises
+  schedt* sched = nullptr;         // the run() it belongs to
 };
 
 /// xorshift32 per m; not for cryptography.

@@ -213,6 +213,7 @@ bool stoplockedm(m* mp) {
     const std::lock_guard hold(s->lock);
     if (s->stopping.load(std::memory_order_relaxed)) return false;
     s->nmidlelocked++;
+    mp->waits_for_lockedg = true;
     checkdead_locked(s);
   }
   return wait_for_p(mp);
@@ -224,6 +225,7 @@ bool startlockedm(m* mp, g* gp) {
   {
     const std::lock_guard hold(s->lock);
     s->nmidlelocked--;
+    owner->waits_for_lockedg = false;
   }
   owner->nextp = releasep(mp);
   owner->park.wakeup();
