@@ -128,11 +128,11 @@ TEST_F(Fork, TheChildsConnectionsArePolledByItself) {
       while (!gofer::io::read_full(conn, got).err) conn.write(std::string("pong"));
     });
     for (int i = 0; i < 10; i++) {
-      EXPECT_EQ(in_child([&] {
+      EXPECT_EQ(in_child([conn = client]() mutable {
                   return gofer::run([&] {
-                    client.write(std::string("ready"));
+                    conn.write(std::string("ready"));
                     std::string got(4, ' ');
-                    return gofer::io::read_full(client, got).err || got != "pong" ? 1 : 0;
+                    return gofer::io::read_full(conn, got).err || got != "pong" ? 1 : 0;
                   });
                 }),
                 0);
