@@ -197,7 +197,8 @@ TEST(Schedtrace, WithDetail) {
 
 [[gnu::noinline]] void deep(int kilobytes) {
   volatile char some[1024];
-  some[0] = 1;
+  for (volatile char& c : some) c = 1;
+  asm volatile("" : : "r"(&some) : "memory");
   if (kilobytes > 1) deep(kilobytes - 1);
   some[1023] = some[0];
 }
