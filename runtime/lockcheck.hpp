@@ -1,12 +1,10 @@
 // GOFER_DEBUG=lockcheck=1: what may go wrong with locks one day is said the first time that it could have.
 //
-//   - Two locks that are taken in this order here and in that order there, by whomever and whenever, are a deadlock
-//   that
-//     waits for its moment. Every order in which a goroutine (or thread) has held one lock and asked for another is an
-//     edge of a graph; an edge that closes a cycle is reported, with all of the cycle's stacks.
-//   - A std::mutex that is held while its goroutine parks blocks threads, and is unlocked by another thread than the
-//   one
-//     that locked it. Those locks are seen by the interposed functions of lockcheck/pthread.cpp, where that is linked.
+//   - Two locks that are taken in this order here and in that order there, by whomever and whenever, are a
+//     deadlock that waits for its moment. Every order in which a goroutine (or thread) has held one lock and asked
+//     for another is an edge of a graph; one that closes a cycle is reported, with all of the cycle's stacks.
+//   - A std::mutex that is held while its goroutine parks blocks threads, and is unlocked by another thread than
+//     locked it. Those are seen by the interposed functions of lockcheck/pthread.cpp, where that is linked.
 //
 // A lock is known by a number that it carries itself, not by its address: another may be born in the same place, and
 // would inherit its orders. (So a std::mutex, which has no room for one, is not in the graph. ThreadSanitizer looks
