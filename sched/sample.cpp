@@ -56,15 +56,6 @@ _Unwind_Reason_Code visit(_Unwind_Context* context, void* arg) {
   return _URC_NO_REASON;
 }
 
-const void* interrupted_pc(void* context) {
-  const auto* uc = static_cast<const ucontext_t*>(context);
-#if defined(__x86_64__)
-  return reinterpret_cast<const void*>(uc->uc_mcontext.gregs[REG_RIP]);
-#else
-  return reinterpret_cast<const void*>(uc->uc_mcontext.pc);
-#endif
-}
-
 void on_sample(int sig, siginfo_t* info, void* context) {
   const int saved = errno;
   state expected = state::asked;
@@ -95,6 +86,15 @@ void install() {
 }
 
 }  // namespace
+
+void* interrupted_pc(void* context) {
+  const auto* uc = static_cast<const ucontext_t*>(context);
+#if defined(__x86_64__)
+  return reinterpret_cast<void*>(uc->uc_mcontext.gregs[REG_RIP]);
+#else
+  return reinterpret_cast<void*>(uc->uc_mcontext.pc);
+#endif
+}
 
 int sample_thread(pid_t tid, void** pcs, int max) {
   install();

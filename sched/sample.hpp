@@ -15,4 +15,7 @@ namespace gofer::sched {
 /// asked for; one question at a time, others wait.
 int sample_thread(pid_t tid, void** pcs, int max);
 
+/// Where a signal hit, from the ucontext_t that its handler was given.
+void* interrupted_pc(void* context);
+
 }  // namespace gofer::sched

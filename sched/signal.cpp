@@ -12,6 +12,7 @@
 
 #include "sched/atomic.hpp"
 #include "sched/proc.hpp"
+#include "sched/sample.hpp"
 #include "sched/schedule.hpp"
 #include "sched/stack.hpp"
 
@@ -32,15 +33,6 @@ void* stack_pointer(void* context) {
   return reinterpret_cast<void*>(uc->uc_mcontext.gregs[REG_RSP]);
 #else
   return reinterpret_cast<void*>(uc->uc_mcontext.sp);
-#endif
-}
-
-void* program_counter(void* context) {
-  const auto* uc = static_cast<const ucontext_t*>(context);
-#if defined(__x86_64__)
-  return reinterpret_cast<void*>(uc->uc_mcontext.gregs[REG_RIP]);
-#else
-  return reinterpret_cast<void*>(uc->uc_mcontext.pc);
 #endif
 }
 
@@ -103,7 +95,7 @@ void on_quit(int sig, siginfo_t* info, void* context) {
     return;
   }
   const m* mp = getm_or_null();
-  quit.pc = program_counter(context);
+  quit.pc = interrupted_pc(context);
   quit.m = mp == nullptr || mp->plain ? -1 : mp->id;
   quit.code = info->si_code;
   quit.ready.store(true, std::memory_order_release);
