@@ -3,6 +3,9 @@
 #include <gofer/runtime.hpp>
 #include <mutex>
 
+#include "runtime/hchan.hpp"
+#include "sched/park.hpp"
+
 namespace gofer {
 
 namespace {
@@ -39,7 +42,8 @@ void mark_locked(cancel_node* node, const error& err, const error& cause) {
   node->err = err;
   node->cause = cause;
   node->done.store(true, std::memory_order_release);  // release; pairs with the acquires in ctx_err and ctx_cause
-  if (node->has_chan.load(std::memory_order_relaxed)) node->c.close();
+  if (node->has_chan.load(std::memory_order_relaxed))
+    runtime::chan_close(runtime::full(chan_access::ref(node->c).get()));
 }
 
 // A list of nodes through `next`, each with a reference of the list's.
@@ -95,6 +99,7 @@ void finish(cancel_node* node) {
 void cancel_tree(cancel_node* node, const error& err, const error& cause) {
   node_list cancelled;
   node_list released;
+  sched::rejoin_here();
   node->lock.lock();
   if (node->done.load(std::memory_order_relaxed)) {
     node->lock.unlock();

@@ -276,6 +276,55 @@ __attribute__((noinline)) detail::recv_result finish_recv(hchan* c, void* to, bo
 
 void panic_send_on_closed() { panic_plain_error("send on closed channel"); }
 
+bool chan_offer(hchan* c, void* elem) {
+  if (!c->may_send()) return false;
+  c->lock(wait_reason::chan_send);
+  return finish_send(c, elem, false, send_locked(c, elem));
+}
+
+detail::recv_result chan_take(hchan* c, void* to) {
+  if (!c->may_recv()) return detail::recv_result::empty;
+  c->lock(wait_reason::chan_receive);
+  return finish_recv(c, to, false, recv_locked(c, to));
+}
+
+void chan_close(hchan* c) {
+  c->lock(wait_reason::chan_send);
+  if (c->closed.load(std::memory_order_relaxed)) {
+    c->unlock();
+    panic_plain_error("close of closed channel");
+  }
+  c->closed.store(true, std::memory_order_release);  // release; pairs with the acquire in may_send
+  // Receivers first, then senders (who will panic), as Go does it.
+  sudog* woken = nullptr;
+  sudog** end = &woken;
+  for (waitq* q : {&c->recvq, &c->sendq}) {
+    while (sudog* sg = q->dequeue()) {
+      *end = sg;
+      end = &sg->next;
+    }
+  }
+  *end = nullptr;
+  c->unlock();
+  if (woken == nullptr) return;
+  if (woken->next == nullptr && woken->kind != waiter_kind::watches_close) {
+    ready(woken, wake::closed);
+    return;
+  }
+  while (woken != nullptr) {
+    sudog* sg = woken;
+    woken = sg->next;
+    if (sg->kind == waiter_kind::watches_close) {
+      sg->on_closed(sg);
+      continue;
+    }
+    sg->why = wake::closed;
+    sched::g* gp = sg->gp;
+    gp->param = sg;
+    sched::goready_tail(gp);
+  }
+}
+
 }  // namespace gofer::runtime
 
 namespace gofer::detail {
@@ -325,20 +374,19 @@ bool chansend(hchan* dc, void* elem, bool block) {
     runtime::block_for_ever(wait_reason::chan_send_nil);
   }
   runtime::hchan* c = full(dc);
-  if (block) {
-    sched::rejoin();
-  } else {
+  if (!block) {
     sched::rejoin_here();
-    if (!c->may_send()) return false;
+    return runtime::chan_offer(c, elem);
   }
+  sched::rejoin();
   if (__builtin_expect(c->ops == nullptr, 1)) {
     c->flock.lock();
     const attempt tried = runtime::send_bytes_locked(c, elem);
     if (__builtin_expect(tried == attempt::done, 1)) return true;
-    return runtime::finish_send(c, elem, block, tried);
+    return runtime::finish_send(c, elem, true, tried);
   }
   c->lock(wait_reason::chan_send);
-  return runtime::finish_send(c, elem, block, runtime::send_locked(c, elem));
+  return runtime::finish_send(c, elem, true, runtime::send_locked(c, elem));
 }
 
 recv_result chanrecv(hchan* dc, void* to, bool block) {
@@ -348,60 +396,25 @@ recv_result chanrecv(hchan* dc, void* to, bool block) {
   }
   runtime::hchan* c = full(dc);
   if (__builtin_expect(c->timer != nullptr, 0)) runtime::timer_poll(c->timer);
-  if (block) {
-    sched::rejoin();
-  } else {
+  if (!block) {
     sched::rejoin_here();
-    if (!c->may_recv()) return recv_result::empty;
+    return runtime::chan_take(c, to);
   }
+  sched::rejoin();
   if (__builtin_expect(c->ops == nullptr, 1)) {
     c->flock.lock();
     const attempt tried = runtime::recv_bytes_locked(c, to);
     if (__builtin_expect(tried == attempt::done, 1)) return recv_result::ok;
-    return runtime::finish_recv(c, to, block, tried);
+    return runtime::finish_recv(c, to, true, tried);
   }
   c->lock(wait_reason::chan_receive);
-  return runtime::finish_recv(c, to, block, runtime::recv_locked(c, to));
+  return runtime::finish_recv(c, to, true, runtime::recv_locked(c, to));
 }
 
 void closechan(hchan* dc) {
   if (dc == nullptr) runtime::panic_plain_error("close of nil channel");
-  runtime::hchan* c = full(dc);
   sched::rejoin_here();
-  c->lock(wait_reason::chan_send);
-  if (c->closed.load(std::memory_order_relaxed)) {
-    c->unlock();
-    runtime::panic_plain_error("close of closed channel");
-  }
-  c->closed.store(true, std::memory_order_release);  // release; pairs with the acquire in may_send
-  // Receivers first, then senders (who will panic), as Go does it.
-  sudog* woken = nullptr;
-  sudog** end = &woken;
-  for (runtime::waitq* q : {&c->recvq, &c->sendq}) {
-    while (sudog* sg = q->dequeue()) {
-      *end = sg;
-      end = &sg->next;
-    }
-  }
-  *end = nullptr;
-  c->unlock();
-  if (woken == nullptr) return;
-  if (woken->next == nullptr && woken->kind != runtime::waiter_kind::watches_close) {
-    runtime::ready(woken, wake::closed);
-    return;
-  }
-  while (woken != nullptr) {
-    sudog* sg = woken;
-    woken = sg->next;
-    if (sg->kind == runtime::waiter_kind::watches_close) {
-      sg->on_closed(sg);
-      continue;
-    }
-    sg->why = wake::closed;
-    sched::g* gp = sg->gp;
-    gp->param = sg;
-    sched::goready_tail(gp);
-  }
+  runtime::chan_close(full(dc));
 }
 
 // A timer's channel has a buffer, but passes for unbuffered.

@@ -212,4 +212,11 @@ inline void ungrant_locked(hchan* c) { c->granting = false; }
 
 [[noreturn]] void panic_send_on_closed();
 
+/// Send, receive without waiting, and close, for who holds a lock of the runtime: a goroutine that has lost its P goes
+/// on without (the functions of detail:: wait for one first). With the lock held it must not wait: the P may be with a
+/// worker that runs a timer, and wants that lock.
+bool chan_offer(hchan* c, void* elem);
+detail::recv_result chan_take(hchan* c, void* to);
+void chan_close(hchan* c);
+
 }  // namespace gofer::runtime

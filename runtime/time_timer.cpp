@@ -43,11 +43,11 @@ bool disarm_locked(timer_state* s) {
 // From now on it is not due, and nothing of it is left to be received. True: it had not had its effect yet.
 bool take_back_locked(timer_state* s) {
   bool pending = s->when.load(std::memory_order_relaxed) != sched::never;
-  s->when.store(sched::never, std::memory_order_relaxed);  // first, or the receive below would fire it
+  s->when.store(sched::never, std::memory_order_relaxed);
   // Only who has the lock sends.
   if (s->c != nullptr && s->c->qcount.load(std::memory_order_relaxed) > 0) {
     time_point stale;
-    if (detail::chanrecv(s->c, &stale, false) == detail::recv_result::ok) pending = true;
+    if (runtime::chan_take(s->c, &stale) == detail::recv_result::ok) pending = true;
   }
   return pending;
 }
@@ -59,7 +59,7 @@ bool fire_locked(timer_state* s, std::int64_t now) {
   if (s->period > 0) arm_locked(s, due + s->period * (1 + (now - due) / s->period));
   if (s->c != nullptr) {
     time_point sent{std::chrono::nanoseconds(due)};  // not now: nobody may have looked at the clock for long
-    detail::chansend(s->c, &sent, false);
+    runtime::chan_offer(s->c, &sent);
   }
   return s->f != nullptr;
 }

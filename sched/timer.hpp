@@ -23,7 +23,7 @@ struct timer {
   std::int64_t when = 0;             // nanotime(); written under the heap's lock while in a heap
   std::int64_t period = 0;           // 0: fires once
   atomic<timerheap*> heap{nullptr};  // in which heap, nullptr when in none
-  std::uint32_t index = 0;           // where in it
+  std::uint32_t slot = 0;            // which of its slots
   callback dropped = nullptr;        // called instead of f when the run ends with t armed; for who must free something
 };
 

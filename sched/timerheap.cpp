@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 namespace gofer::sched {
 
@@ -14,7 +15,7 @@ constexpr std::int64_t latest = never - 1;
 
 void timerheap::place(std::size_t i, const entry& e) {
   entries_[i] = e;
-  e.t->index = static_cast<std::uint32_t>(i);
+  place_[e.slot] = static_cast<std::uint32_t>(i);
 }
 
 void timerheap::sift_up(std::size_t i) {
@@ -46,14 +47,30 @@ void timerheap::sift_down(std::size_t i) {
   place(i, moving);
 }
 
+void timerheap::insert(timer* t, std::int64_t when) {
+  if (free_slot_ == no_slot) {
+    timer_.resize(place_.size() + 1);  // in this order, nothing is lost when there is no memory for one of the three
+    place_.push_back(no_slot);
+    free_slot_ = static_cast<std::uint32_t>(place_.size() - 1);
+  }
+  entries_.push_back({when, free_slot_});
+  t->slot = free_slot_;
+  free_slot_ = place_[t->slot];
+  timer_[t->slot] = t;
+  t->heap.store(this, std::memory_order_release);  // release; pairs with the acquire in timer_stop
+  sift_up(entries_.size() - 1);
+}
+
 void timerheap::erase_at(std::size_t i) {
-  entries_[i].t->heap.store(nullptr, std::memory_order_release);
+  const std::uint32_t slot = entries_[i].slot;
+  timer_[slot]->heap.store(nullptr, std::memory_order_release);
+  place_[slot] = std::exchange(free_slot_, slot);
   const entry last = entries_.back();
   entries_.pop_back();
   if (i == entries_.size()) return;
   place(i, last);
   sift_up(i);
-  sift_down(last.t->index);
+  sift_down(place_[last.slot]);
 }
 
 bool timerheap::add(timer* t, std::int64_t when, std::int64_t period) {
@@ -61,17 +78,15 @@ bool timerheap::add(timer* t, std::int64_t when, std::int64_t period) {
   when = std::min(when, latest);
   t->when = when;
   t->period = period;
-  entries_.push_back({when, t});
-  t->heap.store(this, std::memory_order_release);  // release; pairs with the acquire in timer_stop
-  sift_up(entries_.size() - 1);
+  insert(t, when);
   publish_first();
-  return t->index == 0;
+  return place_[t->slot] == 0;
 }
 
 bool timerheap::remove(timer* t) {
   const std::lock_guard hold(lock_);
   if (t->heap.load(std::memory_order_relaxed) != this) return false;
-  erase_at(t->index);
+  erase_at(place_[t->slot]);
   publish_first();
   return true;
 }
@@ -82,11 +97,11 @@ bool timerheap::move(timer* t, std::int64_t when, std::int64_t period, bool* ear
   when = std::min(when, latest);
   t->when = when;
   t->period = period;
-  entries_[t->index].when = when;
-  sift_up(t->index);
-  sift_down(t->index);
+  entries_[place_[t->slot]].when = when;
+  sift_up(place_[t->slot]);
+  sift_down(place_[t->slot]);
   publish_first();
-  *earliest = t->index == 0;
+  *earliest = place_[t->slot] == 0;
   return true;
 }
 
@@ -99,7 +114,7 @@ int timerheap::run(std::int64_t now) {
     {
       const std::lock_guard hold(lock_);
       if (entries_.empty() || entries_[0].when > now) break;
-      t = entries_[0].t;
+      t = timer_[entries_[0].slot];
       f = t->f;
       arg = t->arg;
       if (t->period > 0) {
@@ -116,6 +131,8 @@ int timerheap::run(std::int64_t now) {
         erase_at(0);
       }
       publish_first();
+      // Often due as well, and as often on a stack that nobody has looked at for long.
+      if (!entries_.empty()) __builtin_prefetch(timer_[entries_[0].slot]);
     }
     // From here on t may be gone: a sleeper's timer lies on the stack that f wakes.
     f(t, arg);
@@ -124,14 +141,22 @@ int timerheap::run(std::int64_t now) {
   return ran;
 }
 
+void timerheap::forget() {
+  entries_.clear();
+  place_.clear();
+  timer_.clear();
+  free_slot_ = no_slot;
+}
+
 void timerheap::take(timerheap& from) {
   const std::scoped_lock both(lock_, from.lock_);
-  for (const entry& e : from.entries_) {
-    entries_.push_back(e);
-    e.t->heap.store(this, std::memory_order_release);
-    sift_up(entries_.size() - 1);
-  }
-  from.entries_.clear();
+  // First: without memory all of them are where they were.
+  const std::size_t more = from.entries_.size();
+  entries_.reserve(entries_.size() + more);
+  place_.reserve(place_.size() + more);
+  timer_.reserve(place_.size() + more);
+  for (const entry& e : from.entries_) insert(from.timer_[e.slot], e.when);
+  from.forget();
   from.publish_first();
   publish_first();
 }
@@ -147,10 +172,11 @@ void timerheap::abandon() {
     const std::lock_guard hold(lock_);
     for (const entry& e : entries_) {
       // Read here: once its heap is null, a timer without an owner to tell may be gone.
-      if (e.t->dropped != nullptr) owners.push_back({e.t, e.t->dropped, e.t->arg});
-      e.t->heap.store(nullptr, std::memory_order_release);
+      timer* const t = timer_[e.slot];
+      if (t->dropped != nullptr) owners.push_back({t, t->dropped, t->arg});
+      t->heap.store(nullptr, std::memory_order_release);
     }
-    entries_.clear();
+    forget();
     publish_first();
   }
   for (const owner& o : owners) o.dropped(o.t, o.arg);
@@ -164,7 +190,9 @@ std::size_t timerheap::size() const {
 bool timerheap::well_formed() const {
   const std::lock_guard hold(lock_);
   for (std::size_t i = 0; i < entries_.size(); i++) {
-    if (entries_[i].t->index != i || entries_[i].t->when != entries_[i].when) return false;
+    const std::uint32_t slot = entries_[i].slot;
+    const timer* const t = timer_[slot];
+    if (place_[slot] != i || t->slot != slot || t->when != entries_[i].when) return false;
     if (i > 0 && entries_[(i - 1) / 4].when > entries_[i].when) return false;
   }
   return first_when() == (entries_.empty() ? never : entries_[0].when);

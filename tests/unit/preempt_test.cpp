@@ -205,4 +205,33 @@ TEST(Preempt, AtAnyMoment) {
   gofer::sched::force_preempt_ns = 10'000'000;
 }
 
+// A goroutine without its P waited for one with the timer's lock held. On the only P a worker ran that timer, and
+// waited for the lock.
+TEST(Preempt, AGoroutineWithoutAPDoesNotWaitForOneInATimersLock) {
+  gofer::run({.maxprocs = 1}, [] {
+    using clock = std::chrono::steady_clock;
+    const auto compute = [](clock::duration d) {
+      for (const auto end = clock::now() + d; clock::now() < end;) {
+      }
+    };
+    std::atomic<bool> stop{false};
+    gofer::wait_group wg;
+    wg.go([&] {
+      // The ticker is due again whenever this one lets the scheduler look.
+      while (!stop) {
+        compute(2ms);
+        gofer::gosched();
+      }
+    });
+    gofer::ticker ticker(1ms);
+    for (int i = 0; i < 10; i++) {
+      compute(25ms);
+      ticker.reset(1ms);  // there is a stale tick to take back
+    }
+    ticker.stop();
+    stop = true;
+    wg.wait();
+  });
+}
+
 }  // namespace

@@ -196,15 +196,15 @@ TEST(Timerheap, AbandonForgetsAllAndTellsThoseWhoAsked) {
   EXPECT_EQ(heap.run(7), 1);
 }
 
-TEST(Timerheap, CheckerSeesBrokenOrderAndBrokenIndex) {
+TEST(Timerheap, CheckerSeesBrokenOrderAndWrongSlot) {
   timerheap heap;
   std::vector<log_timer*> ran;
   std::deque<log_timer> timers;
   for (int i = 0; i < 20; i++) heap.add(&timers.emplace_back(&ran), i, 0);
   ASSERT_TRUE(heap.well_formed());
-  timers[7].index++;
+  timers[7].slot++;
   EXPECT_FALSE(heap.well_formed());
-  timers[7].index--;
+  timers[7].slot--;
   EXPECT_TRUE(heap.well_formed());
   timers[12].when = 3;
   EXPECT_FALSE(heap.well_formed());
