@@ -4,12 +4,16 @@
 // stacks, and whoever takes one out of a queue has filled it in and owes its goroutine a goready.
 #include <algorithm>
 #include <cstring>
+#include <gofer/context.hpp>
 #include <gofer/io.hpp>
 #include <mutex>
 
+#include "runtime/closewatch.hpp"
 #include "sched/park.hpp"
 
 namespace gofer::io {
+
+using gofer::detail::hchan;
 
 namespace detail {
 
@@ -20,7 +24,9 @@ struct waiter {
   char* data;  // a writer's is only read
   std::size_t left;
   std::size_t moved = 0;
+  bool queued = false;
   bool closed = false;  // taken out because an end was closed
+  bool ended = false;   // taken out because its context was done
   waiter* next = nullptr;
 };
 
@@ -31,10 +37,24 @@ struct waiter_queue {
   void push(waiter* w) {
     (first == nullptr ? first : last->next) = w;
     last = w;
+    w->queued = true;
   }
-  void pop() { first = first->next; }
+  void pop() {
+    first->queued = false;
+    first = first->next;
+  }
+  void remove(waiter* w) {
+    waiter* before = nullptr;
+    for (waiter* at = first; at != w; at = at->next) before = at;
+    (before == nullptr ? first : before->next) = w->next;
+    if (last == w) last = before;
+    w->queued = false;
+  }
   /// Everybody, linked by next.
-  waiter* take_all() { return std::exchange(first, nullptr); }
+  waiter* take_all() {
+    for (waiter* w = first; w != nullptr; w = w->next) w->queued = false;
+    return std::exchange(first, nullptr);
+  }
 };
 
 void move_bytes(waiter& from, waiter& to) {
@@ -57,7 +77,59 @@ void release_closed(waiter* w) {
   }
 }
 
+struct parked {
+  sched::futex_mutex* lock;
+  waiter_queue* queue;
+  waiter* self;
+};
+
+sched::g* end_wait(void* arg) {
+  const auto* p = static_cast<const parked*>(arg);
+  const std::lock_guard hold(*p->lock);
+  if (!p->self->queued) return nullptr;
+  p->queue->remove(p->self);
+  p->self->ended = true;
+  return p->self->gp;
+}
+
+// Queues self (with the lock held, which it gives back) until it is taken out again.
+void park_in(sched::futex_mutex* lock, waiter_queue* queue, waiter* self, hchan* done) {
+  constexpr auto reason = sched::wait_reason::io_wait;
+  queue->push(self);
+  if (done == nullptr) {
+    sched::gopark_unlock(lock, reason);
+    return;
+  }
+  parked p{lock, queue, self};
+  runtime::close_watch watch(end_wait, &p);
+  if (!watch.start(runtime::full(done), reason)) {
+    queue->remove(self);
+    self->ended = true;
+    lock->unlock();
+    return;
+  }
+  sched::gopark_unlock(lock, reason);
+  watch.stop(reason);
+}
+
+// What is done with a context, given its channel: null for one that is never done. An operation that it ended has
+// ctx.err().
+template <class Operation>
+result<std::size_t> with_context(const context& ctx, Operation operation) {
+  if (error err = ctx.err()) return {0, std::move(err)};
+  const recv_chan<> done = ctx.done();
+  auto [moved, err, ended] = operation(gofer::detail::chan_access::ref(done).get());
+  return {moved, ended ? ctx.err() : std::move(err)};
+}
+
 }  // namespace
+
+/// What an operation came to; `ended`: by its context.
+struct pipe_moved {
+  std::size_t n = 0;
+  error err = {};
+  bool ended = false;
+};
 
 struct pipe_state {
   sched::futex_mutex lock;
@@ -68,7 +140,7 @@ struct pipe_state {
   error for_writers;  // what they get when the reading end is closed
   error for_readers;
 
-  result<std::size_t> read(std::span<char> into) {
+  pipe_moved read(std::span<char> into, hchan* done) {
     lock.lock();
     if (read_end_closed || write_end_closed) {
       lock.unlock();
@@ -81,20 +153,19 @@ struct pipe_state {
     }
     if (waiter* w = writers.first) {
       move_bytes(*w, self);
-      sched::g* done = w->left == 0 ? w->gp : nullptr;
-      if (done != nullptr) writers.pop();
+      sched::g* emptied = w->left == 0 ? w->gp : nullptr;
+      if (emptied != nullptr) writers.pop();
       lock.unlock();
-      if (done != nullptr) sched::goready(done);
+      if (emptied != nullptr) sched::goready(emptied);
       return {self.moved, {}};
     }
-    readers.push(&self);
-    sched::gopark_unlock(&lock, sched::wait_reason::io_wait);
-    if (!self.closed) return {self.moved, {}};
+    park_in(&lock, &readers, &self, done);
+    if (!self.closed) return {self.moved, {}, self.ended};
     const std::lock_guard hold(lock);
     return {0, read_end_closed ? err_closed_pipe : for_readers};
   }
 
-  result<std::size_t> write(std::span<const char> from) {
+  pipe_moved write(std::span<const char> from, hchan* done) {
     waiter self{sched::getg(), const_cast<char*>(from.data()), from.size()};
     for (;;) {
       lock.lock();
@@ -112,12 +183,11 @@ struct pipe_state {
         lock.unlock();
         return {self.moved, {}};
       }
-      writers.push(&self);
-      sched::gopark_unlock(&lock, sched::wait_reason::io_wait);
-      if (!self.closed) return {self.moved, {}};
+      park_in(&lock, &writers, &self, done);
+      if (!self.closed) return {self.moved, {}, self.ended};
       lock.lock();
     }
-    result<std::size_t> failed{self.moved, write_end_closed ? err_closed_pipe : for_writers};
+    pipe_moved failed{self.moved, write_end_closed ? err_closed_pipe : for_writers};
     lock.unlock();
     return failed;
   }
@@ -148,7 +218,14 @@ pipe_ends pipe() {
 }
 
 result<std::size_t> pipe_reader::read(std::span<char> into) const {
-  return state_ != nullptr ? state_->read(into) : result<std::size_t>{0, err_closed_pipe};
+  if (state_ == nullptr) return {0, err_closed_pipe};
+  auto [n, err, ended] = state_->read(into, nullptr);
+  return {n, std::move(err)};
+}
+
+result<std::size_t> pipe_reader::read(const context& ctx, std::span<char> into) const {
+  if (state_ == nullptr) return {0, err_closed_pipe};
+  return detail::with_context(ctx, [&](hchan* done) { return state_->read(into, done); });
 }
 
 void pipe_reader::close(error err) const {
@@ -157,7 +234,14 @@ void pipe_reader::close(error err) const {
 }
 
 result<std::size_t> pipe_writer::write(std::span<const char> from) const {
-  return state_ != nullptr ? state_->write(from) : result<std::size_t>{0, err_closed_pipe};
+  if (state_ == nullptr) return {0, err_closed_pipe};
+  auto [n, err, ended] = state_->write(from, nullptr);
+  return {n, std::move(err)};
+}
+
+result<std::size_t> pipe_writer::write(const context& ctx, std::span<const char> from) const {
+  if (state_ == nullptr) return {0, err_closed_pipe};
+  return detail::with_context(ctx, [&](hchan* done) { return state_->write(from, done); });
 }
 
 void pipe_writer::close(error err) const {

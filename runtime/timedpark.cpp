@@ -4,18 +4,14 @@
 // A plain thread needs no timer: it sleeps on its futex for as long. So its waits do not depend on a scheduler that may
 // not run, or end meanwhile.
 //
-// A wait that a context ends works in the same way, with the closing of the context's channel in the timer's place: a
-// sudog on the waiter's stack, in the channel's queue of receivers, that has a function to call. Rejected: a child in
-// the tree of contexts (an allocation), and a select over both (every waker of a mutex or semaphore would have to race
-// for the right to wake).
+// A wait that a context ends works in the same way, with the closing of the context's channel in the timer's place: see
+// closewatch.hpp.
 #include "runtime/timedpark.hpp"
-
-#include <sched.h>
 
 #include <atomic>
 #include <limits>
 
-#include "runtime/hchan.hpp"
+#include "runtime/closewatch.hpp"
 #include "sched/clock.hpp"
 #include "sched/park.hpp"
 #include "sched/timer.hpp"
@@ -47,18 +43,6 @@ void commit(sched::g*, void* arg) {
   const timed_wait how = s->how;
   sched::timer_start(&s->timer, s->when);
   how.commit(how.arg);
-}
-
-void wait_over(const std::atomic<bool>& over) {
-  // The callback has begun on another thread and is a few instructions from its end, unless that thread lost its
-  // processor.
-  for (int i = 0; !over.load(std::memory_order_acquire); i++) {
-    if (i < 100) {
-      sched::cpu_relax();
-    } else {
-      ::sched_yield();
-    }
-  }
 }
 
 void plain_park_for(sched::g* gp, const timed_wait& how, std::int64_t ns, sched::wait_reason reason) {
@@ -93,40 +77,18 @@ bool expire_at_root(void* arg) {
   return mine;
 }
 
-struct closing : sudog {
-  explicit closing(queued_waiter where) : how(where) {}
-  queued_waiter how;
-  std::atomic<bool> over{false};
-};
-
-void on_closed(sudog* sg) {
-  auto* c = static_cast<closing*>(sg);
-  sched::g* gp = c->gp;
-  const bool mine = expire_at_root(&c->how);
-  c->over.store(true, std::memory_order_release);  // release; pairs with the acquire in wait_over
-  if (mine) sched::goready(gp);
-}
+sched::g* end_at_root(void* arg) { return expire_at_root(arg) ? static_cast<queued_waiter*>(arg)->w->gp : nullptr; }
 
 void park_until_closed(semroot& root, semwaiter& w, hchan* done, sched::wait_reason reason) {
-  closing c({&root, &w});
-  c.gp = w.gp;
-  c.kind = waiter_kind::watches_close;
-  c.on_closed = on_closed;
-  done->lock(reason);
-  if (done->closed.load(std::memory_order_relaxed)) {
-    done->unlock();
+  queued_waiter q{&root, &w};
+  close_watch watch(end_at_root, &q);
+  if (!watch.start(done, reason)) {
     give_up_locked(root, &w);
     root.lock.unlock();
     return;
   }
-  done->recvq.enqueue(&c);
-  done->unlock();
   sched::gopark_unlock(&root.lock, reason);
-  done->lock(reason);
-  const bool watching = c.queued;
-  done->recvq.remove(&c);
-  done->unlock();
-  if (!watching) wait_over(c.over);
+  watch.stop(reason);
 }
 
 }  // namespace

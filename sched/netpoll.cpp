@@ -116,7 +116,7 @@ void netpollblockcommit(g* gp, void* arg) {
   }
 }
 
-bool netpollblock(polldesc* pd, poll_mode mode) {
+bool netpollblock(polldesc* pd, poll_mode mode, const atomic<bool>* ended) {
   atomic<std::uintptr_t>& word = pollword(pd, mode);
   for (;;) {
     std::uintptr_t seen = word.load(std::memory_order_relaxed);
@@ -132,7 +132,7 @@ bool netpollblock(polldesc* pd, poll_mode mode) {
     const std::lock_guard hold(pd->lock);
     arm_locked(pd);
   }
-  if (pollcheck(pd, mode) == poll_error::none) gopark(netpollblockcommit, &word, wait_reason::io_wait);
+  if (poll_may_sleep(pd, mode, ended)) gopark(netpollblockcommit, &word, wait_reason::io_wait);
   const std::uintptr_t last = word.exchange(pd_nil, std::memory_order_acq_rel);
   GOFER_CHECK(last == pd_nil || last == pd_ready || last == pd_wait, "netpoll: corrupted polldesc");
   return last == pd_ready;
@@ -268,13 +268,20 @@ void pollclose(polldesc* pd) {
   polldesc_free(pd);
 }
 
-poll_error pollwait(polldesc* pd, poll_mode mode) {
+poll_error pollwait(polldesc* pd, poll_mode mode, const atomic<bool>* ended) {
   for (;;) {
     const poll_error failed = pollcheck(pd, mode);
     if (failed != poll_error::none) return failed;
+    if (ended != nullptr && ended->load(std::memory_order_seq_cst)) return poll_error::ended;
     // Not ready and no error: the deadline that woke us was moved before we ran. Wait again.
-    if (getg()->plain ? netpollblock_plain(pd, mode) : netpollblock(pd, mode)) return poll_error::none;
+    if (getg()->plain ? netpollblock_plain(pd, mode, ended) : netpollblock(pd, mode, ended)) return poll_error::none;
   }
+}
+
+g* pollend(polldesc* pd, poll_mode mode) {
+  g* gp = netpollunblock(pd, mode, pd_nil);
+  if (gp != nullptr) netpoll_took(1);
+  return gp;
 }
 
 bool pollset_deadline(polldesc* pd, std::int64_t when, bool read, bool write) {

@@ -66,7 +66,7 @@ void netpoll_in_child();
 // --- For owners of descriptors.
 
 enum class poll_mode : std::uint8_t { read, write };
-enum class poll_error : std::uint8_t { none, closing, timeout };
+enum class poll_error : std::uint8_t { none, closing, timeout, ended };
 
 struct poll_waiter;
 
@@ -113,9 +113,15 @@ inline poll_error pollcheck(const polldesc* pd, poll_mode mode) {
   return (info & expired) != 0 ? poll_error::timeout : poll_error::none;
 }
 
-/// Parks the caller until the descriptor may be ready, the deadline is reached or pollunblock is called. At most
-/// one reader and one writer at a time (the owner's lock sees to it). May return none spuriously.
-poll_error pollwait(polldesc* pd, poll_mode mode);
+/// Parks the caller until the descriptor may be ready, the deadline is reached, pollunblock is called, or *ended (if
+/// given) is true: who sets that calls pollend next. At most one reader and one writer at a time (the owner's lock sees
+/// to it). May return none spuriously. An edge that nobody has consumed is kept for the next wait.
+poll_error pollwait(polldesc* pd, poll_mode mode, const atomic<bool>* ended = nullptr);
+
+/// Takes whoever waits out of the poller, so that it looks at its `ended`, which is set (seq_cst: Dekker, as with
+/// `info`). Returns the goroutine that the caller has to make runnable, or nullptr. The owner's lock keeps the one that
+/// is meant inside until this has returned.
+g* pollend(polldesc* pd, poll_mode mode);
 
 /// Sets the deadlines for which read or write is true: nanotime(), 0 for none; a past one expires what waits. False:
 /// closing.
@@ -145,8 +151,13 @@ inline atomic<std::uintptr_t>& pollword(polldesc* pd, poll_mode mode) {
 /// Takes what is due at `now` out and wakes it, and arms the timer for the rest.
 void poll_expire(polldesc* pd, std::int64_t now);
 
+/// Whether a wait that is published may go to sleep.
+inline bool poll_may_sleep(const polldesc* pd, poll_mode mode, const atomic<bool>* ended) {
+  return pollcheck(pd, mode) == poll_error::none && (ended == nullptr || !ended->load(std::memory_order_seq_cst));
+}
+
 /// pollwait's sleep on a plain thread; true: ready.
-bool netpollblock_plain(polldesc* pd, poll_mode mode);
+bool netpollblock_plain(polldesc* pd, poll_mode mode, const atomic<bool>* ended);
 void poll_wake_plain(std::uintptr_t tagged);
 inline bool is_plain_waiter(std::uintptr_t word) { return (word & 1) != 0 && word != pd_ready; }
 

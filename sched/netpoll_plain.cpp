@@ -96,7 +96,7 @@ void poll_wake_plain(std::uintptr_t tagged) {
   GOFER_CHECK(n == sizeof one, "netpoll: cannot wake a thread");
 }
 
-bool netpollblock_plain(polldesc* pd, poll_mode mode) {
+bool netpollblock_plain(polldesc* pd, poll_mode mode, const atomic<bool>* ended) {
   atomic<std::uintptr_t>& word = pollword(pd, mode);
   std::uintptr_t expected = pd_ready;
   if (word.compare_exchange_strong(expected, pd_nil, std::memory_order_seq_cst)) return true;
@@ -113,7 +113,7 @@ bool netpollblock_plain(polldesc* pd, poll_mode mode) {
     return true;
   }
   bool ready = false;
-  if (pollcheck(pd, mode) == poll_error::none) ready = sleep_in_poll(pd, mode, w->eventfd);
+  if (poll_may_sleep(pd, mode, ended)) ready = sleep_in_poll(pd, mode, w->eventfd);
   expected = tagged;
   if (!word.compare_exchange_strong(expected, pd_nil, std::memory_order_acq_rel)) {
     // Somebody took this thread out of the word and is writing, or has written: take that in before the eventfd is

@@ -16,8 +16,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
+
+namespace gofer {
+
+class context;
+
+}  // namespace gofer
 
 namespace gofer::os {
 
@@ -54,6 +61,17 @@ concept reader = requires(R& r, std::span<char> into) {
 template <class W>
 concept writer = requires(W& w, std::span<const char> from) {
   { w.write(from) } -> std::same_as<result<std::size_t>>;
+};
+
+/// A reader that has a form of read which a context ends: net::conn, pipe_reader.
+template <class R>
+concept context_reader = requires(R& r, const context& ctx, std::span<char> into) {
+  { r.read(ctx, into) } -> std::same_as<result<std::size_t>>;
+};
+
+template <class W>
+concept context_writer = requires(W& w, const context& ctx, std::span<const char> from) {
+  { w.write(ctx, from) } -> std::same_as<result<std::size_t>>;
 };
 
 namespace detail {
@@ -97,6 +115,45 @@ result<std::uint64_t> copy(W&& dst, R&& src) {
       return total;
     }
   }
+}
+
+/// A stream as one that `ctx` ends: a reader if the stream has a read that takes a context, a writer if it has such a
+/// write. For what takes readers and writers: `io::read_full(io::until_done(ctx, conn), header)`. Refers to the
+/// context, and to the stream unless that is a temporary.
+template <class S>
+class until_done {
+ public:
+  until_done(const context& ctx, S stream) : ctx_(ctx), stream_(std::forward<S>(stream)) {}
+
+  result<std::size_t> read(std::span<char> into) requires context_reader<std::remove_reference_t<S>> {
+    return stream_.read(ctx_, into);
+  }
+  result<std::size_t> write(std::span<const char> from) requires context_writer<std::remove_reference_t<S>> {
+    return stream_.write(ctx_, from);
+  }
+
+ private:
+  const context& ctx_;
+  S stream_;
+};
+
+template <class S>
+until_done(const context&, S&) -> until_done<S&>;
+template <class S>
+until_done(const context&, S&&) -> until_done<S>;
+
+/// copy until ctx is done: then its error, with how much was written. Of what was read at that moment some may not have
+/// been written, and is lost. A side that has no form with a context (a buffer, say) is used as it is.
+template <writer W, reader R>
+result<std::uint64_t> copy(const context& ctx, W&& dst, R&& src) {
+  const auto bound = [&ctx]<class S>(S& stream) -> decltype(auto) {
+    if constexpr (context_reader<S> || context_writer<S>) {
+      return until_done<S&>(ctx, stream);
+    } else {
+      return (stream);
+    }
+  };
+  return copy(bound(dst), bound(src));
 }
 
 /// Fills `into`. Fewer bytes come with an error: eof when there was none at all, err_unexpected_eof when the stream
@@ -229,6 +286,8 @@ class pipe_reader {
   /// Blocks until somebody writes or the writing end is closed: then eof, or what it was closed with. err_closed_pipe
   /// when this end is closed.
   result<std::size_t> read(std::span<char> into) const;
+  /// The same until ctx is done: ctx.err(), and nothing that is written later is lost.
+  result<std::size_t> read(const context& ctx, std::span<char> into) const;
   /// Writers get err_closed_pipe, or `err`. Closing again does nothing.
   void close(error err = {}) const;
 
@@ -243,6 +302,12 @@ class pipe_writer {
   /// Blocks until readers have taken everything, or the reading end is closed: then what it was closed with. Concurrent
   /// writes come one after the other.
   result<std::size_t> write(std::span<const char> from) const;
+  /// The same until ctx is done: ctx.err(), with how much readers have taken.
+  result<std::size_t> write(const context& ctx, std::span<const char> from) const;
+  template <std::size_t N>
+  result<std::size_t> write(const context& ctx, const char (&text)[N]) const {
+    return write(ctx, detail::literal(text));
+  }
   template <std::size_t N>
   result<std::size_t> write(const char (&text)[N]) const {
     return write(detail::literal(text));

@@ -175,12 +175,12 @@ std::int64_t deadline_ns(std::chrono::time_point<Clock, Duration> t) {
 
 enum : unsigned { deadline_read = 1, deadline_write = 2 };
 
-/// What is behind a conn: a socket here, a TLS session on one elsewhere.
+/// What is behind a conn: a socket here, a TLS session on one elsewhere. A context may be null, and ends what blocks.
 class stream : public handle_base {
  public:
-  virtual result<std::size_t> read(std::span<char> into) = 0;
-  virtual result<std::size_t> write(std::span<const char> from) = 0;
-  virtual result<std::string> read_line(std::size_t max) = 0;
+  virtual result<std::size_t> read(std::span<char> into, const context* ctx) = 0;
+  virtual result<std::size_t> write(std::span<const char> from, const context* ctx) = 0;
+  virtual result<std::string> read_line(std::size_t max, const context* ctx) = 0;
   virtual error close() = 0;
   virtual error close_write() = 0;
   virtual error set_deadline(std::int64_t ns, unsigned which) = 0;
@@ -190,8 +190,8 @@ class stream : public handle_base {
 
 class packets : public handle_base {
  public:
-  virtual result<std::pair<std::size_t, addr>> read_from(std::span<char> into) = 0;
-  virtual result<std::size_t> write_to(std::span<const char> from, const addr& to) = 0;
+  virtual result<std::pair<std::size_t, addr>> read_from(std::span<char> into, const context* ctx) = 0;
+  virtual result<std::size_t> write_to(std::span<const char> from, const addr& to, const context* ctx) = 0;
   virtual error close() = 0;
   virtual error set_deadline(std::int64_t ns, unsigned which) = 0;
   virtual addr local_addr() const = 0;
@@ -239,6 +239,10 @@ class deadlines {
 /// A connection: a cheap handle that copies share. Closed by close(), or when the last handle goes. One goroutine may
 /// read while another writes; several readers, or several writers, take turns. All functions may be called from any
 /// goroutine and thread; on a plain thread they block the thread. On an empty handle everything fails with err_closed.
+///
+/// What blocks has a form that takes a context, which ends it at once: "operation was canceled", or a time-out when it
+/// was the context's deadline; is(err, context::canceled) finds the context's own error. Deadlines are another matter
+/// and stay as they are, and the connection can be used again: nothing that arrived is lost.
 class conn : public detail::deadlines<conn> {
  public:
   conn() = default;
@@ -247,8 +251,10 @@ class conn : public detail::deadlines<conn> {
   /// Blocks until there is at least one byte, the peer has closed its side (io::eof), the deadline is reached or the
   /// connection is closed here. An empty `into` reads nothing.
   result<std::size_t> read(std::span<char> into) const;
+  result<std::size_t> read(const context& ctx, std::span<char> into) const;
   /// Writes all of it; blocks while the peer does not keep up. With an error, value says how much was accepted before.
   result<std::size_t> write(std::span<const char> from) const;
+  result<std::size_t> write(const context& ctx, std::span<const char> from) const;
   /// A string literal, without its terminating zero.
   template <std::size_t N>
   result<std::size_t> write(const char (&text)[N]) const {
@@ -258,8 +264,18 @@ class conn : public detail::deadlines<conn> {
   result<std::size_t> write(char (&from)[N]) const {
     return write(std::span<const char>(from));
   }
-  /// See io::read_line. Takes no more from the connection than the line.
+  template <std::size_t N>
+  result<std::size_t> write(const context& ctx, const char (&text)[N]) const {
+    return write(ctx, io::detail::literal(text));
+  }
+  template <std::size_t N>
+  result<std::size_t> write(const context& ctx, char (&from)[N]) const {
+    return write(ctx, std::span<const char>(from));
+  }
+  /// See io::read_line. Takes no more from the connection than the line. When a context or deadline ends it, what it
+  /// has taken of the line is lost.
   result<std::string> read_line(std::size_t max) const;
+  result<std::string> read_line(const context& ctx, std::size_t max) const;
 
   /// Closes; blocked reads and writes, and later ones, fail with err_closed. Does not block. Closing again is
   /// err_closed.
@@ -298,7 +314,7 @@ namespace detail {
 
 class acceptor : public handle_base {
  public:
-  virtual result<conn> accept() = 0;
+  virtual result<conn> accept(const context* ctx) = 0;
   virtual error close() = 0;
   virtual error set_deadline(std::int64_t ns, unsigned which) = 0;
   virtual net::addr addr() const = 0;
@@ -316,6 +332,8 @@ class listener : public detail::deadlines<listener> {
   /// Blocks until somebody connects, the deadline is reached or the listener is closed. An error for which
   /// is_temporary() holds (no descriptors left, say) leaves the caller in the queue: try again a little later.
   result<conn> accept() const;
+  /// The same until ctx is done, as in conn. Who connects at that moment stays in the queue.
+  result<conn> accept(const context& ctx) const;
   /// Closes; a blocked accept fails with err_closed. Connections that were accepted live on. The address is free again
   /// when it returns. The file of a Unix socket is removed.
   error close() const;
@@ -341,6 +359,9 @@ class packet_conn : public detail::deadlines<packet_conn> {
   result<std::pair<std::size_t, addr>> read_from(std::span<char> into) const;
   /// Sends one datagram.
   result<std::size_t> write_to(std::span<const char> from, const addr& to) const;
+  // The same until ctx is done, as in conn.
+  result<std::pair<std::size_t, addr>> read_from(const context& ctx, std::span<char> into) const;
+  result<std::size_t> write_to(const context& ctx, std::span<const char> from, const addr& to) const;
   error close() const;
   addr local_addr() const;
 

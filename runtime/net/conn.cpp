@@ -34,17 +34,32 @@ std::int64_t detail::deadline_ns(std::chrono::system_clock::time_point t) {
 
 result<std::size_t> conn::read(std::span<char> into) const {
   detail::stream* s = stream_.get();
-  return s != nullptr ? s->read(into) : result<std::size_t>{0, empty_handle("read")};
+  return s != nullptr ? s->read(into, nullptr) : result<std::size_t>{0, empty_handle("read")};
+}
+
+result<std::size_t> conn::read(const context& ctx, std::span<char> into) const {
+  detail::stream* s = stream_.get();
+  return s != nullptr ? s->read(into, &ctx) : result<std::size_t>{0, empty_handle("read")};
 }
 
 result<std::size_t> conn::write(std::span<const char> from) const {
   detail::stream* s = stream_.get();
-  return s != nullptr ? s->write(from) : result<std::size_t>{0, empty_handle("write")};
+  return s != nullptr ? s->write(from, nullptr) : result<std::size_t>{0, empty_handle("write")};
+}
+
+result<std::size_t> conn::write(const context& ctx, std::span<const char> from) const {
+  detail::stream* s = stream_.get();
+  return s != nullptr ? s->write(from, &ctx) : result<std::size_t>{0, empty_handle("write")};
 }
 
 result<std::string> conn::read_line(std::size_t max) const {
   detail::stream* s = stream_.get();
-  return s != nullptr ? s->read_line(max) : result<std::string>{{}, empty_handle("read")};
+  return s != nullptr ? s->read_line(max, nullptr) : result<std::string>{{}, empty_handle("read")};
+}
+
+result<std::string> conn::read_line(const context& ctx, std::size_t max) const {
+  detail::stream* s = stream_.get();
+  return s != nullptr ? s->read_line(max, &ctx) : result<std::string>{{}, empty_handle("read")};
 }
 
 error conn::close() const {
@@ -74,7 +89,12 @@ addr conn::remote_addr() const {
 
 result<conn> listener::accept() const {
   detail::acceptor* a = acceptor_.get();
-  return a != nullptr ? a->accept() : result<conn>{{}, empty_handle("accept")};
+  return a != nullptr ? a->accept(nullptr) : result<conn>{{}, empty_handle("accept")};
+}
+
+result<conn> listener::accept(const context& ctx) const {
+  detail::acceptor* a = acceptor_.get();
+  return a != nullptr ? a->accept(&ctx) : result<conn>{{}, empty_handle("accept")};
 }
 
 error listener::close() const {
@@ -92,14 +112,32 @@ error listener::set_deadline_ns(std::int64_t ns, unsigned which) const {
   return a != nullptr ? a->set_deadline(ns, which) : empty_handle("set");
 }
 
+namespace {
+
+result<std::pair<std::size_t, addr>> read_from(detail::packets* p, std::span<char> into, const context* ctx) {
+  return p != nullptr ? p->read_from(into, ctx) : result<std::pair<std::size_t, addr>>{{}, empty_handle("read")};
+}
+
+result<std::size_t> write_to(detail::packets* p, std::span<const char> from, const addr& to, const context* ctx) {
+  return p != nullptr ? p->write_to(from, to, ctx) : result<std::size_t>{0, empty_handle("write")};
+}
+
+}  // namespace
+
 result<std::pair<std::size_t, addr>> packet_conn::read_from(std::span<char> into) const {
-  detail::packets* p = packets_.get();
-  return p != nullptr ? p->read_from(into) : result<std::pair<std::size_t, addr>>{{}, empty_handle("read")};
+  return net::read_from(packets_.get(), into, nullptr);
+}
+
+result<std::pair<std::size_t, addr>> packet_conn::read_from(const context& ctx, std::span<char> into) const {
+  return net::read_from(packets_.get(), into, &ctx);
 }
 
 result<std::size_t> packet_conn::write_to(std::span<const char> from, const addr& to) const {
-  detail::packets* p = packets_.get();
-  return p != nullptr ? p->write_to(from, to) : result<std::size_t>{0, empty_handle("write")};
+  return net::write_to(packets_.get(), from, to, nullptr);
+}
+
+result<std::size_t> packet_conn::write_to(const context& ctx, std::span<const char> from, const addr& to) const {
+  return net::write_to(packets_.get(), from, to, &ctx);
 }
 
 error packet_conn::close() const {

@@ -1,22 +1,62 @@
 #include "runtime/net/fdmutex.hpp"
 
+#include <gofer/context.hpp>
+#include <mutex>
+
+#include "runtime/closewatch.hpp"
 #include "runtime/panic.hpp"
 #include "sched/fatal.hpp"
 #include "sched/park.hpp"
 
 namespace gofer::runtime {
 
-void fdsema::acquire() {
+void fdsema::push_locked(waiter* w) {
+  (first_ == nullptr ? first_ : last_->next) = w;
+  last_ = w;
+}
+
+void fdsema::give_up_locked(waiter* w) {
+  waiter* before = nullptr;
+  for (waiter* at = first_; at != w; at = at->next) before = at;
+  (before == nullptr ? first_ : before->next) = w->next;
+  if (last_ == w) last_ = before;
+  w->queued = false;
+  w->gave_up = true;
+}
+
+sched::g* fdsema::end_wait(void* arg) {
+  auto* w = static_cast<waiter*>(arg);
+  const std::lock_guard hold(w->sema->lock_);
+  if (!w->queued) return nullptr;
+  w->sema->give_up_locked(w);
+  return w->gp;
+}
+
+bool fdsema::acquire(const context* ctx) {
+  constexpr auto reason = sched::wait_reason::semacquire;
+  const recv_chan<> done = ctx != nullptr ? ctx->done() : recv_chan<>();
+  const bool never_done = done == nullptr;
   lock_.lock();
   if (count_ > 0) {
     count_--;
     lock_.unlock();
-    return;
+    return true;
   }
-  waiter self{sched::getg(), nullptr};
-  (first_ == nullptr ? first_ : last_->next) = &self;
-  last_ = &self;
-  sched::gopark_unlock(&lock_, sched::wait_reason::semacquire);
+  waiter self{this, sched::getg()};
+  push_locked(&self);
+  if (never_done) {
+    sched::gopark_unlock(&lock_, reason);
+    return true;
+  }
+  close_watch watch(end_wait, &self);
+  if (!watch.start(full(detail::chan_access::ref(done).get()), reason)) {
+    give_up_locked(&self);
+    lock_.unlock();
+    return false;
+  }
+  sched::gopark_unlock(&lock_, reason);
+  watch.stop(reason);
+  return !self.gave_up;
 }
 
 void fdsema::release() {
@@ -27,6 +67,7 @@ void fdsema::release() {
     return;
   }
   sched::g* gp = first_->gp;
+  first_->queued = false;
   first_ = first_->next;
   lock_.unlock();
   sched::goready(gp);
@@ -89,21 +130,39 @@ bool fdmutex::decref() {
   return (next & closed_bit) != 0 && refs(next) == 0;
 }
 
-bool fdmutex::lock(const side& s) {
+fd_entry fdmutex::lock(const side& s, const context* ctx) {
   sched::rejoin();
+  bool ended = false;
   std::uint64_t old = state_.load(std::memory_order_relaxed);
   for (;;) {
-    if ((old & closed_bit) != 0) return false;
+    if ((old & closed_bit) != 0) return fd_entry::closed;
     const bool free = (old & s.locked) == 0;
     if (free && refs(old) == count_mask) overflow();
+    if (!free && ended) return fd_entry::ended;
     if (!free && (old & s.waiters) == s.waiters) overflow();
     const std::uint64_t next = free ? (old | s.locked) + one_ref : old + s.one_waiter;
     if (!state_.compare_exchange_weak(old, next, std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
-    if (free) return true;
-    (this->*s.sema).acquire();
+    if (free) return fd_entry::locked;
+    if (!(this->*s.sema).acquire(ctx)) {
+      if (leave_queue(s)) return fd_entry::ended;
+      // Somebody has let us go at the same time. That wake-up must not be lost: the lock may be free, and others wait.
+      (this->*s.sema).acquire(nullptr);
+      ended = true;
+    }
     // Whoever released took us off the count of waiters; now it is between us and those who just came (Go's rule too).
     old = state_.load(std::memory_order_relaxed);
   }
+}
+
+// Who has left the semaphore without having been released takes one off the count of waiters. False: all that were
+// counted have been released, so one of those releases is for us.
+bool fdmutex::leave_queue(const side& s) {
+  std::uint64_t old = state_.load(std::memory_order_relaxed);
+  do {
+    if ((old & closed_bit) != 0 || (old & s.waiters) == 0) return false;
+  } while (
+      !state_.compare_exchange_weak(old, old - s.one_waiter, std::memory_order_acq_rel, std::memory_order_relaxed));
+  return true;
 }
 
 bool fdmutex::unlock(const side& s) {

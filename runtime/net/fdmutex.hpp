@@ -13,24 +13,39 @@
 #include "sched/futex.hpp"
 #include "sched/g.hpp"
 
+namespace gofer {
+class context;
+}
+
 namespace gofer::runtime {
 
 /// Goroutines that wait for one of an fdmutex's locks: a counting semaphore, first in first out.
 class fdsema {
  public:
-  void acquire();
+  /// False: ctx (null: none) was done first, and nothing was acquired.
+  bool acquire(const context* ctx);
   void release();
 
  private:
   struct waiter {
+    fdsema* sema;
     sched::g* gp;
-    waiter* next;
+    waiter* next = nullptr;
+    bool queued = true;
+    bool gave_up = false;
   };
+  void push_locked(waiter* w);
+  void give_up_locked(waiter* w);
+  static sched::g* end_wait(void* arg);
+
   sched::futex_mutex lock_;
   std::uint32_t count_ = 0;
   waiter* first_ = nullptr;
   waiter* last_ = nullptr;
 };
+
+/// What asking for a lock came to.
+enum class fd_entry : std::uint8_t { locked, closed, ended };
 
 class fdmutex {
  public:
@@ -42,10 +57,11 @@ class fdmutex {
   /// True: the last one of a closed descriptor; the caller has to destroy it.
   bool decref();
 
-  /// incref and the lock. False: closed, before or while it waited.
-  bool rlock() { return lock(read_side); }
+  /// incref and the lock. Not so when it is closed, before or while it waited, or when ctx (null: none) is done and it
+  /// would have to wait.
+  fd_entry rlock(const context* ctx) { return lock(read_side, ctx); }
   bool runlock() { return unlock(read_side); }
-  bool wlock() { return lock(write_side); }
+  fd_entry wlock(const context* ctx) { return lock(write_side, ctx); }
   /// Like decref.
   bool wunlock() { return unlock(write_side); }
 
@@ -57,7 +73,8 @@ class fdmutex {
   static const side read_side;
   static const side write_side;
 
-  bool lock(const side& s);
+  fd_entry lock(const side& s, const context* ctx);
+  bool leave_queue(const side& s);
   bool unlock(const side& s);
   static std::uint64_t refs(std::uint64_t state) { return state >> ref_shift & count_mask; }
 

@@ -24,10 +24,10 @@ void socket_acceptor::remove_file() {
   if (unlink_.exchange(false, std::memory_order_relaxed)) ::unlink(fd_.local().path().c_str());
 }
 
-result<net::conn> socket_acceptor::accept() {
+result<net::conn> socket_acceptor::accept(const context* ctx) {
   sockaddr_buffer peer;
   error err;
-  const int raw = fd_.accept(&peer, &err);
+  const int raw = fd_.accept(&peer, ctx, &err);
   if (raw < 0) return {{}, std::move(err)};
   auto* s = new socket_stream(raw, family_, fd_.net());
   net::conn c{net::detail::handle<net::detail::stream>(s)};

@@ -13,6 +13,7 @@ error poll_failure(sched::poll_error failed) {
       return net::err_closed;
     case sched::poll_error::timeout:
       return os::err_deadline_exceeded;
+    case sched::poll_error::ended:  // whoever knows the context says why
     case sched::poll_error::none:
       break;
   }

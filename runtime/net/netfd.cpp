@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "runtime/net/iowait.hpp"
 #include "runtime/net/neterror.hpp"
 
 namespace gofer::runtime {
@@ -30,35 +31,25 @@ int dummy_socket() {
 
 }  // namespace
 
-// Being inside, as the reader or the writer. Converts to false when the socket is closed.
-class netfd::reading {
+// Being inside, as the reader or the writer, or why not.
+class netfd::inside {
  public:
-  explicit reading(netfd& fd) : fd_(fd), inside_(fd.mu_.rlock()) {}
-  reading(const reading&) = delete;
-  reading& operator=(const reading&) = delete;
-  ~reading() {
-    if (inside_ && fd_.mu_.runlock()) fd_.destroy();
+  inside(netfd& fd, poll_mode mode, const context* ctx)
+      : fd_(fd), mode_(mode), entry_(mode == poll_mode::read ? fd.mu_.rlock(ctx) : fd.mu_.wlock(ctx)), ctx_(ctx) {}
+  inside(const inside&) = delete;
+  inside& operator=(const inside&) = delete;
+  ~inside() {
+    if (entry_ != fd_entry::locked) return;
+    if (mode_ == poll_mode::read ? fd_.mu_.runlock() : fd_.mu_.wunlock()) fd_.destroy();
   }
-  explicit operator bool() const { return inside_; }
+  explicit operator bool() const { return entry_ == fd_entry::locked; }
+  error why_not() const { return entry_ == fd_entry::ended ? context_failure(ctx_) : net::err_closed; }
 
  private:
   netfd& fd_;
-  bool inside_;
-};
-
-class netfd::writing {
- public:
-  explicit writing(netfd& fd) : fd_(fd), inside_(fd.mu_.wlock()) {}
-  writing(const writing&) = delete;
-  writing& operator=(const writing&) = delete;
-  ~writing() {
-    if (inside_ && fd_.mu_.wunlock()) fd_.destroy();
-  }
-  explicit operator bool() const { return inside_; }
-
- private:
-  netfd& fd_;
-  bool inside_;
+  poll_mode mode_;
+  fd_entry entry_;
+  const context* ctx_;
 };
 
 void close_fd(int fd) {
@@ -116,15 +107,16 @@ error netfd::failed_call(const char* op, const char* call, int errnum) const {
   return failed(op, syscall_error(call, errnum));
 }
 
-result<std::size_t> netfd::read(std::span<char> into) {
-  const reading in(*this);
-  if (!in) return {0, failed("read", net::err_closed)};
+result<std::size_t> netfd::read(std::span<char> into, const context* ctx) {
+  const inside in(*this, poll_mode::read, ctx);
+  if (!in) return {0, failed("read", in.why_not())};
   if (into.empty()) return {};
   const std::size_t wanted = std::min(into.size(), max_transfer);
   bool wait = drained_ && sched::poll_drained_means_empty(pd_);
+  io_wait waits(pd_, poll_mode::read, ctx);
   for (;;) {
-    const poll_error no = wait ? sched::pollwait(pd_, poll_mode::read) : sched::pollcheck(pd_, poll_mode::read);
-    if (no != poll_error::none) return {0, failed("read", poll_failure(no))};
+    const poll_error no = waits.next(wait);
+    if (no != poll_error::none) return {0, failed("read", waits.why(no))};
     const ssize_t n = ::recv(fd_, into.data(), wanted, 0);
     if (n >= 0) {
       const auto got = static_cast<std::size_t>(n);
@@ -140,16 +132,17 @@ result<std::size_t> netfd::read(std::span<char> into) {
   }
 }
 
-result<std::size_t> netfd::write(std::span<const char> from) {
-  const writing in(*this);
-  if (!in) return {0, failed("write", net::err_closed)};
+result<std::size_t> netfd::write(std::span<const char> from, const context* ctx) {
+  const inside in(*this, poll_mode::write, ctx);
+  if (!in) return {0, failed("write", in.why_not())};
   const bool stream = net_->type == SOCK_STREAM;
   std::size_t done = 0;
   if (from.empty() && stream) return {};
   bool wait = false;
+  io_wait waits(pd_, poll_mode::write, ctx);
   for (;;) {
-    const poll_error no = wait ? sched::pollwait(pd_, poll_mode::write) : sched::pollcheck(pd_, poll_mode::write);
-    if (no != poll_error::none) return {done, failed("write", poll_failure(no))};
+    const poll_error no = waits.next(wait);
+    if (no != poll_error::none) return {done, failed("write", waits.why(no))};
     const std::size_t wanted = stream ? std::min(from.size() - done, max_transfer) : from.size();
     const ssize_t n = ::send(fd_, from.data() + done, wanted, MSG_NOSIGNAL);
     if (n >= 0) {
@@ -167,15 +160,16 @@ result<std::size_t> netfd::write(std::span<const char> from) {
 }
 
 // Looks at what is there without taking it, then takes as much as belongs to the line.
-result<std::string> netfd::read_line(std::size_t max) {
-  const reading in(*this);
-  if (!in) return {{}, failed("read", net::err_closed)};
+result<std::string> netfd::read_line(std::size_t max, const context* ctx) {
+  const inside in(*this, poll_mode::read, ctx);
+  if (!in) return {{}, failed("read", in.why_not())};
   std::string line;
   char piece[512];
   bool wait = false;
+  io_wait waits(pd_, poll_mode::read, ctx);
   for (;;) {
-    const poll_error no = wait ? sched::pollwait(pd_, poll_mode::read) : sched::pollcheck(pd_, poll_mode::read);
-    if (no != poll_error::none) return {{}, failed("read", poll_failure(no))};
+    const poll_error no = waits.next(wait);
+    if (no != poll_error::none) return {{}, failed("read", waits.why(no))};
     drained_ = false;
     ssize_t n = ::recv(fd_, piece, sizeof piece, MSG_PEEK);
     if (n > 0) {
@@ -204,13 +198,14 @@ result<std::string> netfd::read_line(std::size_t max) {
   }
 }
 
-result<std::pair<std::size_t, net::addr>> netfd::read_from(std::span<char> into) {
-  const reading in(*this);
-  if (!in) return {{}, failed("read", net::err_closed)};
+result<std::pair<std::size_t, net::addr>> netfd::read_from(std::span<char> into, const context* ctx) {
+  const inside in(*this, poll_mode::read, ctx);
+  if (!in) return {{}, failed("read", in.why_not())};
   bool wait = false;
+  io_wait waits(pd_, poll_mode::read, ctx);
   for (;;) {
-    const poll_error no = wait ? sched::pollwait(pd_, poll_mode::read) : sched::pollcheck(pd_, poll_mode::read);
-    if (no != poll_error::none) return {{}, failed("read", poll_failure(no))};
+    const poll_error no = waits.next(wait);
+    if (no != poll_error::none) return {{}, failed("read", waits.why(no))};
     sockaddr_buffer peer;
     peer.size = sizeof peer.storage;
     const ssize_t n = ::recvfrom(fd_, into.data(), std::min(into.size(), max_transfer), 0, peer.sa(), &peer.size);
@@ -222,16 +217,17 @@ result<std::pair<std::size_t, net::addr>> netfd::read_from(std::span<char> into)
   }
 }
 
-result<std::size_t> netfd::write_to(std::span<const char> from, const net::addr& to) {
+result<std::size_t> netfd::write_to(std::span<const char> from, const net::addr& to, const context* ctx) {
   const auto no_luck = [&](error err) { return op_failed("write", net_->name, local_, to, std::move(err)); };
-  const writing in(*this);
-  if (!in) return {0, no_luck(net::err_closed)};
+  const inside in(*this, poll_mode::write, ctx);
+  if (!in) return {0, no_luck(in.why_not())};
   sockaddr_buffer peer;
   if (!to_sockaddr(to, family_, &peer)) return {0, no_luck(address_error(to.str(), "non-matching address family"))};
   bool wait = false;
+  io_wait waits(pd_, poll_mode::write, ctx);
   for (;;) {
-    const poll_error no = wait ? sched::pollwait(pd_, poll_mode::write) : sched::pollcheck(pd_, poll_mode::write);
-    if (no != poll_error::none) return {0, no_luck(poll_failure(no))};
+    const poll_error no = waits.next(wait);
+    if (no != poll_error::none) return {0, no_luck(waits.why(no))};
     const ssize_t n = ::sendto(fd_, from.data(), from.size(), MSG_NOSIGNAL, peer.sa(), peer.size);
     if (n >= 0) return {static_cast<std::size_t>(n), {}};
     const int errnum = errno;
@@ -242,17 +238,18 @@ result<std::size_t> netfd::write_to(std::span<const char> from, const net::addr&
   }
 }
 
-int netfd::accept(sockaddr_buffer* peer, error* err) {
-  const reading in(*this);
+int netfd::accept(sockaddr_buffer* peer, const context* ctx, error* err) {
+  const inside in(*this, poll_mode::read, ctx);
   const auto no_luck = [&](error why) {
     *err = op_failed("accept", net_->name, {}, local_, std::move(why));
     return -1;
   };
-  if (!in) return no_luck(net::err_closed);
+  if (!in) return no_luck(in.why_not());
   bool wait = false;
+  io_wait waits(pd_, poll_mode::read, ctx);
   for (;;) {
-    const poll_error no = wait ? sched::pollwait(pd_, poll_mode::read) : sched::pollcheck(pd_, poll_mode::read);
-    if (no != poll_error::none) return no_luck(poll_failure(no));
+    const poll_error no = waits.next(wait);
+    if (no != poll_error::none) return no_luck(waits.why(no));
     peer->size = sizeof peer->storage;
     const int fd = ::accept4(fd_, peer->sa(), &peer->size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) return fd;

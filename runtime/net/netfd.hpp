@@ -36,13 +36,14 @@ class netfd {
   /// Blocks until connected, or why not.
   error finish_connect();
 
-  result<std::size_t> read(std::span<char> into);
-  result<std::size_t> write(std::span<const char> from);
-  result<std::string> read_line(std::size_t max);
-  result<std::pair<std::size_t, net::addr>> read_from(std::span<char> into);
-  result<std::size_t> write_to(std::span<const char> from, const net::addr& to);
+  // What blocks ends when ctx, which may be null, is done.
+  result<std::size_t> read(std::span<char> into, const context* ctx);
+  result<std::size_t> write(std::span<const char> from, const context* ctx);
+  result<std::string> read_line(std::size_t max, const context* ctx);
+  result<std::pair<std::size_t, net::addr>> read_from(std::span<char> into, const context* ctx);
+  result<std::size_t> write_to(std::span<const char> from, const net::addr& to, const context* ctx);
   /// A new connection's descriptor, or -1 and why.
-  int accept(sockaddr_buffer* peer, error* err);
+  int accept(sockaddr_buffer* peer, const context* ctx, error* err);
   error close();
   error close_write();
   error set_deadline(std::int64_t ns, unsigned which);
@@ -60,8 +61,7 @@ class netfd {
   int raw() const { return fd_; }
 
  private:
-  class reading;
-  class writing;
+  class inside;
 
   error failed(const char* op, error err) const;
   error failed_call(const char* op, const char* call, int errnum) const;

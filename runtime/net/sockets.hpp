@@ -12,9 +12,9 @@ class socket_stream final : public net::detail::stream {
   socket_stream(int fd, int family, const network& n) : fd_(fd, family, n) {}
   netfd& fd() { return fd_; }
 
-  result<std::size_t> read(std::span<char> into) override { return fd_.read(into); }
-  result<std::size_t> write(std::span<const char> from) override { return fd_.write(from); }
-  result<std::string> read_line(std::size_t max) override { return fd_.read_line(max); }
+  result<std::size_t> read(std::span<char> into, const context* ctx) override { return fd_.read(into, ctx); }
+  result<std::size_t> write(std::span<const char> from, const context* ctx) override { return fd_.write(from, ctx); }
+  result<std::string> read_line(std::size_t max, const context* ctx) override { return fd_.read_line(max, ctx); }
   error close() override { return fd_.close(); }
   error close_write() override { return fd_.close_write(); }
   error set_deadline(std::int64_t ns, unsigned which) override { return fd_.set_deadline(ns, which); }
@@ -30,9 +30,11 @@ class socket_packets final : public net::detail::packets {
   socket_packets(int fd, int family, const network& n) : fd_(fd, family, n) {}
   netfd& fd() { return fd_; }
 
-  result<std::pair<std::size_t, net::addr>> read_from(std::span<char> into) override { return fd_.read_from(into); }
-  result<std::size_t> write_to(std::span<const char> from, const net::addr& to) override {
-    return fd_.write_to(from, to);
+  result<std::pair<std::size_t, net::addr>> read_from(std::span<char> into, const context* ctx) override {
+    return fd_.read_from(into, ctx);
+  }
+  result<std::size_t> write_to(std::span<const char> from, const net::addr& to, const context* ctx) override {
+    return fd_.write_to(from, to, ctx);
   }
   error close() override { return fd_.close(); }
   error set_deadline(std::int64_t ns, unsigned which) override { return fd_.set_deadline(ns, which); }
@@ -50,7 +52,7 @@ class socket_acceptor final : public net::detail::acceptor {
   /// The file of a Unix socket is removed when this is closed.
   void unlink_on_close() { unlink_ = true; }
 
-  result<net::conn> accept() override;
+  result<net::conn> accept(const context* ctx) override;
   error close() override;
   error set_deadline(std::int64_t ns, unsigned which) override { return fd_.set_deadline(ns, which); }
   net::addr addr() const override { return fd_.local(); }

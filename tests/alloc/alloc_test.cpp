@@ -1,5 +1,5 @@
 // What allocates nothing: every operation on channels, select up to 16 cases, all that waits in sync, with and without
-// a context or time, and timers that are there.
+// a context or time, reads and writes of the network and of pipes, and timers that are there.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -200,6 +200,31 @@ TEST(Alloc, Sync) {
       });
   gofer::once o;
   without_allocation("once", [&](int) { call_once(o, [] {}); });
+  cancel();
+}
+
+TEST(Alloc, Network) {
+  const gofer::net::listener l = gofer::must(gofer::net::listen("tcp", "127.0.0.1:0"));
+  const gofer::net::conn near = gofer::must(gofer::net::dial("tcp", l.addr().str()));
+  const gofer::net::conn far = gofer::must(l.accept());
+  const auto [r, w] = gofer::io::pipe();
+  auto [ctx, cancel] = gofer::with_cancel(gofer::background());
+  char b[8];
+  char c[8];
+  const auto echo = [&](const char* what, const gofer::context& in) {
+    two_without_allocation(
+        what,
+        [&](int) {
+          near.write(in, "ping");
+          EXPECT_EQ(near.read(in, b).value, 4u);
+        },
+        [&](int) { far.write(in, std::span<const char>(c, far.read(in, c).value)); });
+  };
+  echo("conn, context", ctx);
+  echo("conn, background", gofer::background());
+  two_without_allocation(
+      "io::pipe, context", [&, &to = w, &in = ctx](int) { to.write(in, "ping"); },
+      [&, &from = r, &in = ctx](int) { EXPECT_EQ(from.read(in, c).value, 4u); });
   cancel();
 }
 
