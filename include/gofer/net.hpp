@@ -380,8 +380,9 @@ class packet_conn : public detail::deadlines<packet_conn> {
 result<listener> listen(std::string_view network, std::string_view address);
 
 /// Connects to "host:port" (tcp, tcp4, tcp6, udp, udp4, udp6) or a path (unix, unixpacket, unixgram). A name's
-/// addresses are tried in the order in which the system gives them. Blocks until connected or refused, as long as the
-/// system tries.
+/// addresses are tried in the order in which the system gives them, for tcp those of the other family than the first
+/// one's beside them from 300 ms on, or from when they have failed (RFC 8305). Blocks until connected or refused, as
+/// long as the system tries.
 result<conn> dial(std::string_view network, std::string_view address);
 /// The same, for at most `timeout` (the look-up included); then the error is a time-out.
 result<conn> dial(std::string_view network, std::string_view address, std::chrono::nanoseconds timeout);

@@ -1,8 +1,19 @@
-// dial: the addresses of a name one after the other, each with its share of the time that is left.
+// dial: the addresses of a name one after the other, each with its share of the time that is left; for tcp both
+// families beside each other (RFC 8305, "happy eyeballs", as Go does it).
+//
+// A machine may believe that it has IPv6 while its packets get lost, and a name's first address may be of that family.
+// So the addresses are parted into those of the first one's family and the others, and the others have a head start of
+// 300 ms against them; or none when the first ones have failed earlier. Who connects first wins. The loser's context is
+// cancelled, and if he has connected all the same, he closes.
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <gofer/chan.hpp>
+#include <gofer/context.hpp>
+#include <gofer/runtime.hpp>
+#include <gofer/select.hpp>
+#include <gofer/time.hpp>
 
 #include "runtime/net/interrupt.hpp"
 #include "runtime/net/lookup.hpp"
@@ -79,24 +90,100 @@ std::int64_t share_of(std::int64_t deadline, std::size_t addresses_left) {
   return now + share;
 }
 
-result<net::conn> dial(std::string_view name, std::string_view address, const patience& limit) {
-  const auto failed = [&](const net::addr& to, error err) {
-    return result<net::conn>{{}, net::op_error{"dial", std::string(name), {}, to, std::move(err)}};
-  };
-  const network* n = find_network(name);
-  if (n == nullptr) return failed({}, make_error("unknown network {}", name));
-  const auto [addrs, unresolved] = resolve(*n, address, false, limit);
-  if (unresolved) return failed({}, unresolved);
-  result<net::conn> first;
-  for (std::size_t i = 0; i < addrs.size(); i++) {
+error dial_failed(std::string_view name, const net::addr& to, error err) {
+  return net::op_error{"dial", std::string(name), {}, to, std::move(err)};
+}
+
+using addrs = std::vector<net::addr>;
+
+result<net::conn> dial_serial(const network& n, const addrs& to, const patience& limit) {
+  error first;
+  for (std::size_t i = 0; i < to.size(); i++) {
     error over = context_failure(limit.ctx);
     if (!over && limit.deadline != 0 && sched::nanotime() >= limit.deadline) over = os::err_deadline_exceeded;
-    if (over) return first.err ? first : failed(addrs[i], over);
-    attempt a = dial_address(*n, addrs[i], {share_of(limit.deadline, addrs.size() - i), limit.ctx});
+    if (over) return {{}, first ? first : dial_failed(n.name, to[i], over)};
+    attempt a = dial_address(n, to[i], {share_of(limit.deadline, to.size() - i), limit.ctx});
     if (!a.err) return {std::move(a.conn), {}};
-    if (!first.err) first = failed(addrs[i], a.err);
+    if (!first) first = dial_failed(n.name, to[i], a.err);
   }
-  return first;
+  return {{}, first};
+}
+
+constexpr auto fallback_delay = std::chrono::milliseconds(300);  // RFC 6555's suggestion, and Go's choice
+
+struct outcome {
+  net::conn conn;
+  error err;
+  bool primary;
+};
+
+/// Two dials, of which the first to connect counts.
+class race {
+ public:
+  race(const network& n, const patience& limit)
+      : net_(n), deadline_(limit.deadline), ctx_(with_cancel(limit.ctx != nullptr ? *limit.ctx : background())) {}
+  race(const race&) = delete;
+  race& operator=(const race&) = delete;
+  ~race() {
+    ctx_.second();
+    over_.close();
+  }
+
+  void start(addrs to, bool primary) {
+    go([&n = net_, deadline = deadline_, ctx = ctx_.first, results = results_, over = over_, to = std::move(to),
+        primary] {
+      const auto [conn, err] = dial_serial(n, to, {deadline, &ctx});
+      select(send(results, outcome{conn, err, primary}), recv(over, [&c = conn](auto) { c.close(); }));
+    });
+  }
+  const chan<outcome>& results() const { return results_; }
+
+ private:
+  const network& net_;
+  std::int64_t deadline_;
+  std::pair<context, cancel_func> ctx_;
+  chan<outcome> results_{0};
+  chan<> over_{0};
+};
+
+result<net::conn> dial_parallel(const network& n, addrs primaries, addrs fallbacks, const patience& limit) {
+  race r(n, limit);
+  error first;
+  int racing = 1;
+  bool fallback_started = false;
+  const auto start_fallback = [&] {
+    if (std::exchange(fallback_started, true)) return;
+    racing++;
+    r.start(std::move(fallbacks), false);
+  };
+  r.start(std::move(primaries), true);
+  const timer head_start(fallback_delay);
+  result<net::conn> won;
+  while (racing > 0 && !won.value) {
+    select(recv(head_start.c(), [&](auto) { start_fallback(); }), recv(r.results(), [&](std::optional<outcome> got) {
+             racing--;
+             won.value = std::move(got->conn);
+             if (!got->err) return;
+             // The first family's error is the one to report.
+             if (got->primary) first = std::move(got->err);
+             start_fallback();
+           }));
+  }
+  if (!won.value) won.err = std::move(first);
+  return won;
+}
+
+result<net::conn> dial(std::string_view name, std::string_view address, const patience& limit) {
+  const network* n = find_network(name);
+  if (n == nullptr) return {{}, dial_failed(name, {}, make_error("unknown network {}", name))};
+  auto [to, unresolved] = resolve(*n, address, false, limit);
+  if (unresolved) return {{}, dial_failed(name, {}, unresolved)};
+  if (!n->is_tcp() || n->family != AF_UNSPEC) return dial_serial(*n, to, limit);
+  const bool ip4_first = to.front().is_ip4();
+  const auto others =
+      std::stable_partition(to.begin(), to.end(), [&](const net::addr& a) { return a.is_ip4() == ip4_first; });
+  if (others == to.end()) return dial_serial(*n, to, limit);
+  return dial_parallel(*n, {to.begin(), others}, {others, to.end()}, limit);
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 // Names to addresses.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <gofer/net.hpp>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +21,10 @@ struct patience {
 /// The IP addresses of `host`, which may be one. Blocks the goroutine only; a dns_error otherwise, or what ended it.
 result<std::vector<net::addr>> lookup_ip(const network& n, std::string_view host, std::uint16_t port,
                                          const patience& limit);
+
+/// For tests: asked before the system's resolver; an empty answer is none.
+using lookup_seam = std::vector<std::string> (*)(std::string_view host);
+inline std::atomic<lookup_seam> lookup_for_tests{nullptr};
 
 /// "host:port" or a path, as addresses to try in this order. Passive: for listening, where an empty host is every
 /// address. Errors are bare, to be put into an op_error.

@@ -19,40 +19,6 @@ namespace net = gofer::net;
 namespace io = gofer::io;
 namespace os = gofer::os;
 
-// A port of the loopback where nobody answers: the queue of a listener that never accepts is full, and the kernel drops
-// what else comes.
-class silent_port {
- public:
-  silent_port() {
-    fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&at), size), 0);
-    EXPECT_EQ(::listen(fd_, 0), 0);
-    EXPECT_EQ(::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size), 0);
-    address = "127.0.0.1:" + std::to_string(ntohs(at.sin_port));
-    for (int i = 0; i < 3; i++) {
-      const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-      (void)::connect(client, reinterpret_cast<sockaddr*>(&at), size);
-      clients_.push_back(client);
-    }
-    std::this_thread::sleep_for(5ms);
-  }
-  silent_port(const silent_port&) = delete;
-  silent_port& operator=(const silent_port&) = delete;
-  ~silent_port() {
-    for (const int fd : clients_) ::close(fd);
-    ::close(fd_);
-  }
-  std::string address;
-
- private:
-  int fd_;
-  std::vector<int> clients_;
-};
-
 TEST(NetDial, Refused) {
   on_procs([] {
     net::listener l = gofer::must(net::listen("tcp", "127.0.0.1:0"));
