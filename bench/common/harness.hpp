@@ -5,23 +5,23 @@
 // Each figure is of the whole of the work, waiting for its end included, and what was computed is checked: work that
 // was lost or done twice is no result. bench/peers/go is the same program in Go; the two must be changed together.
 //
-// A runtime joins by an adapter R:
+// A runtime joins by an adapter R, whose last lines may be left out:
 //   run(workers, f)                     f on the runtime, with so many threads
 //   spawn(f), yield(), sleep(d)
 //   channel                             a handle: channel(capacity), send(int64), recv()
-//   recv_any(channels)                  from whichever of four channels has something: select
 //   wait_group, mutex                   add, done, wait; lock, unlock
+//   recv_any(channels)                  from whichever of four channels has something: select
+//   channel's close()                   wakes all receivers
+//   workers()                           threads; said only where what computes without end is interrupted
 //   timer                               timer(d), reset(d), stop()
 //   context_tree                        context_tree(n): a root, a hundred children, the rest below them; cancel(),
 //                                       live()
+//   echo(workers, port)                 a server that sends back what it gets, for ever
+//   http(workers, port)                 one that answers hello
 #pragma once
-
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -29,101 +29,86 @@
 #include <string_view>
 #include <vector>
 
+#include "common/growth.hpp"
+#include "common/measure.hpp"
+
 namespace bench {
-
-class stopwatch {
- public:
-  double ns() const { return std::chrono::duration<double, std::nano>(clock::now() - start_).count(); }
-  double ms() const { return ns() / 1e6; }
-  double ns_per(std::int64_t n) const { return ns() / static_cast<double>(n); }
-
- private:
-  using clock = std::chrono::steady_clock;
-  clock::time_point start_ = clock::now();
-};
-
-inline void print(const char* name, double value, const char* unit) {
-  std::printf("%s %.3f %s\n", name, value, unit);
-  std::fflush(stdout);
-}
-
-/// Wrong results end the program: a fast way to a wrong sum is no benchmark.
-inline void expect(bool right, const char* bench) {
-  if (right) return;
-  std::fprintf(stderr, "%s: the result is wrong\n", bench);
-  std::_Exit(1);
-}
-
-inline double resident_bytes() {
-  long pages = 0;
-  if (std::FILE* f = std::fopen("/proc/self/statm", "r")) {
-    if (std::fscanf(f, "%*d %ld", &pages) != 1) pages = 0;
-    std::fclose(f);
-  }
-  return static_cast<double>(pages) * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
-
-inline rusage usage() {
-  rusage r{};
-  getrusage(RUSAGE_SELF, &r);
-  return r;
-}
-
-inline double cpu_ms() {
-  const rusage r = usage();
-  return static_cast<double>(r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1e3 +
-         static_cast<double>(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e3;
-}
-
-/// Zero plus one plus ... up to n - 1.
-constexpr std::int64_t sum_below(std::int64_t n) { return n * (n - 1) / 2; }
 
 template <class R>
 class program {
  public:
-  /// The whole of main(). Exit status 2 and one line for wrong arguments.
+  /// The whole of main(). Exit status 2 and one line for wrong arguments, and for what R does not have.
   static int main(int argc, char** argv) {
     static constexpr entry table[] = {
-        {"switch", 5'000'000, &yields},      {"spawn1", 1'000'000, &spawn_one},   {"spawn1000", 1'000'000, &spawn_many},
-        {"pingpong", 1'000'000, &ping_pong}, {"buf128", 10'000'000, &buffered},   {"mpmc", 4'000'000, &mpmc},
-        {"select4", 2'000'000, &selecting},  {"mutex1", 50'000'000, &lock},       {"mutex8", 4'000'000, &contended},
-        {"mutex8y", 1'000'000, &held},       {"wg4", 10'000'000, &counting},      {"timer", 5'000'000, &resetting},
-        {"ctxtree", 100'000, &cancelling},   {"skynet", 1'000'000, &skynet_root}, {"sleep", 100'000, &sleepers},
-        {"ticks", 3'000, &ticking},          {"mem", 1'000'000, &parked},
+        {"switch", 5'000'000, &yields},
+        {"spawn1", 1'000'000, &spawn_one},
+        {"spawn1000", 1'000'000, &spawn_many},
+        {"pingpong", 1'000'000, &ping_pong},
+        {"buf128", 10'000'000, &buffered},
+        {"mpmc", 4'000'000, &mpmc},
+        {"select4", 2'000'000, only_if<selects>([](auto self) { return &decltype(self)::selecting; })},
+        {"mutex1", 50'000'000, &lock},
+        {"mutex8", 4'000'000, &contended},
+        {"mutex8y", 1'000'000, &held},
+        {"wg4", 10'000'000, &counting},
+        {"timer", 5'000'000, only_if<has_timers>([](auto self) { return &decltype(self)::resetting; })},
+        {"ctxtree", 100'000, only_if<has_contexts>([](auto self) { return &decltype(self)::cancelling; })},
+        {"skynet", 1'000'000, &skynet_root},
+        {"sleep", 100'000, &sleepers},
+        {"ticks", 3'000, only_if<preempts>([](auto self) { return &decltype(self)::ticking; })},
+        {"mem", 1'000'000, &parked},
+        {"growth_goroutines", 1000, only_if<closes>([](auto) { return &growth<R>::goroutines; })},
+        {"growth_timers", 1000, only_if<has_timers>([](auto) { return &growth<R>::timers; })},
+        {"growth_waiters", 1000, only_if<closes>([](auto) { return &growth<R>::waiters; })},
     };
-    std::int64_t workers = 0;
-    std::int64_t n = 0;
-    if (argc < 3 || argc > 4 || !number(argv[2], workers) || (argc == 4 && !number(argv[3], n)))
-      return usage_error(argv[0]);
+    arguments asked;
+    if (!asked.read(argc, argv)) return no_such_bench;
+    if constexpr (serves_echo) {
+      if (asked.bench == "echo") return R::echo(asked.workers, static_cast<std::uint16_t>(asked.n));
+    }
+    if constexpr (serves_http) {
+      if (asked.bench == "http") return R::http(asked.workers, static_cast<std::uint16_t>(asked.n));
+    }
     for (const entry& e : table) {
-      if (e.name != argv[1]) continue;
-      R::run(static_cast<int>(workers), [&] { e.work(n != 0 ? n : e.n); });
+      if (e.name != asked.bench || e.work == nullptr) continue;
+      R::run(asked.workers, [&] { e.work(asked.n != 0 ? asked.n : e.n); });
       return 0;
     }
     std::fprintf(stderr, "%s: there is no benchmark %s; there are", argv[0], argv[1]);
-    for (const entry& e : table) std::fprintf(stderr, " %s", e.name.data());
-    std::fputc('\n', stderr);
-    return 2;
+    for (const entry& e : table) {
+      if (e.work != nullptr) std::fprintf(stderr, " %s", e.name.data());
+    }
+    std::fprintf(stderr, "%s%s\n", serves_echo ? " echo" : "", serves_http ? " http" : "");
+    return no_such_bench;
   }
 
  private:
   using channel = typename R::channel;
   using wait_group = typename R::wait_group;
+  using work_function = void (*)(std::int64_t n);
 
   struct entry {
     std::string_view name;
     std::int64_t n;
-    void (*work)(std::int64_t n);
+    work_function work;  // none: R cannot
   };
 
-  static bool number(std::string_view text, std::int64_t& n) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-    return error == std::errc() && end == text.data() + text.size() && n > 0 && n <= 1'000'000'000;
-  }
+  static constexpr bool selects = requires(const channel (&from)[4]) { R::recv_any(from); };
+  static constexpr bool closes = requires(const channel& c) { c.close(); };
+  static constexpr bool has_timers = requires { typename R::timer; };
+  static constexpr bool has_contexts = requires { typename R::context_tree; };
+  static constexpr bool preempts = requires { R::workers(); };
+  static constexpr bool serves_echo = requires { R::echo(1, std::uint16_t{1}); };
+  static constexpr bool serves_http = requires { R::http(1, std::uint16_t{1}); };
 
-  static int usage_error(const char* self) {
-    std::fprintf(stderr, "usage: %s BENCH WORKERS [N]; WORKERS and N are positive numbers\n", self);
-    return 2;
+  /// What `function` names, which is looked at only if R can.
+  template <bool can, class F>
+  static constexpr work_function only_if(F function) {
+    if constexpr (can) {
+      return function(program{});
+    } else {
+      return nullptr;
+    }
   }
 
   /// Two goroutines that do nothing but let each other run.

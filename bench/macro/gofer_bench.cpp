@@ -1,12 +1,17 @@
 // gofer's side of the comparison; bench/peers has the others'.
 #include <algorithm>
+#include <array>
 #include <gofer/chan.hpp>
 #include <gofer/context.hpp>
+#include <gofer/http.hpp>
+#include <gofer/net.hpp>
 #include <gofer/runtime.hpp>
 #include <gofer/select.hpp>
 #include <gofer/sync.hpp>
 #include <gofer/time.hpp>
 #include <optional>
+#include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -24,6 +29,7 @@ struct adapter {
     explicit channel(std::int64_t capacity) : chan_(capacity) {}
     void send(std::int64_t v) const { chan_.send(v); }
     std::int64_t recv() const { return chan_.recv().value_or(0); }
+    void close() const { chan_.close(); }
 
    private:
     friend adapter;
@@ -68,6 +74,37 @@ struct adapter {
   static void yield() { gofer::gosched(); }
   static int workers() { return gofer::gomaxprocs(0); }
   static void sleep(std::chrono::milliseconds d) { gofer::sleep(d); }
+
+  static gofer::net::listener listen(std::uint16_t port) {
+    return gofer::must(gofer::net::listen("tcp", "127.0.0.1:" + std::to_string(port)));
+  }
+
+  static int echo(int workers, std::uint16_t port) {
+    return gofer::run({.maxprocs = workers}, [port]() -> int {
+      const gofer::net::listener listener = listen(port);
+      for (;;) {
+        auto [accepted, err] = listener.accept();
+        if (err) return 1;
+        gofer::go([conn = std::move(accepted)] {
+          std::array<char, 4096> buffer;
+          for (;;) {
+            const auto [n, failed] = conn.read(buffer);
+            if (failed) break;
+            if (conn.write(std::span<const char>(buffer.data(), n)).err) break;
+          }
+          conn.close();
+        });
+      }
+    });
+  }
+
+  static int http(int workers, std::uint16_t port) {
+    return gofer::run({.maxprocs = workers}, [port] {
+      gofer::http::serve_mux mux;
+      mux.handle("GET /hello", [](gofer::http::response& res, gofer::http::request&) { res.write("Hello, World!"); });
+      return gofer::http::server{mux}.serve(listen(port)) ? 1 : 0;
+    });
+  }
 };
 
 }  // namespace

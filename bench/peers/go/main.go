@@ -37,6 +37,11 @@ var benchmarks = []struct {
 	{"sleep", 100_000, sleepers},
 	{"ticks", 3_000, ticking},
 	{"mem", 1_000_000, parked},
+	{"growth_goroutines", 1000, growthGoroutines}, // growth.go
+	{"growth_timers", 1000, growthTimers},
+	{"growth_waiters", 1000, growthWaiters},
+	{"echo", 0, echo}, // n: the port; servers.go
+	{"http", 0, serveHTTP},
 	{"defer", 100, deferred}, // n: percent, as bench/defer/defer_bench.cpp
 }
 
