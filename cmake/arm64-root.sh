@@ -6,7 +6,7 @@ set -euo pipefail
 
 root=$(realpath -m "$1")
 packages=(libboost1.74-dev libboost-context1.74-dev libboost-context1.74.0 libfmt-dev libfmt9 libdw-dev libdw1 libelf1
-  zlib1g liblzma5 libbz2-1.0 libgtest-dev libgmock-dev)
+  zlib1g liblzma5 libbz2-1.0 libssl-dev libssl3 libgtest-dev libgmock-dev)
 
 [[ -e $root/.complete ]] && exit
 rm -rf "$root"

@@ -186,6 +186,8 @@ class stream : public handle_base {
   virtual error set_deadline(std::int64_t ns, unsigned which) = 0;
   virtual addr local_addr() const = 0;
   virtual addr remote_addr() const = 0;
+  /// What has to be settled before the first byte: a TLS session's handshake.
+  virtual error handshake() { return {}; }
 };
 
 class packets : public handle_base {
@@ -304,6 +306,9 @@ class conn : public detail::deadlines<conn> {
   template <class Layer = detail::asio_layer>
   typename Layer::executor_type get_executor() const;
 
+  /// For the library.
+  detail::stream* stream() const { return stream_.get(); }
+
  private:
   friend class detail::deadlines<conn>;
   error set_deadline_ns(std::int64_t ns, unsigned which) const;
@@ -342,6 +347,9 @@ class listener : public detail::deadlines<listener> {
 
   explicit operator bool() const { return acceptor_.get() != nullptr; }
   friend bool operator==(const listener&, const listener&) = default;
+
+  /// For the library.
+  detail::acceptor* acceptor() const { return acceptor_.get(); }
 
  private:
   friend class detail::deadlines<listener>;
