@@ -16,6 +16,12 @@ constexpr std::size_t most_received = 32 * 1024;
 /// Plain text for OpenSSL at a time: four records.
 constexpr std::size_t slice = 64 * 1024;
 
+error lock_until(gofer::mutex& mu, const context* ctx) {
+  if (ctx != nullptr) return mu.lock_until(*ctx);
+  mu.lock();
+  return {};
+}
+
 }  // namespace
 
 session::session(net::conn below, std::shared_ptr<const engine> e) : below_(std::move(below)), engine_(std::move(e)) {
@@ -64,7 +70,7 @@ error session::handshake() {
 }
 
 error session::handshake(const context& ctx) {
-  if (!ctx.done()) return handshake();
+  if (established_.load(std::memory_order_acquire) || !ctx.done()) return handshake();
   // As in Go: closing is what ends it wherever it waits.
   const stop_func stop = after_func(ctx, [below = below_] { below.close(); });
   error err = handshake();
@@ -92,7 +98,7 @@ error session::make_handshake() {
       case SSL_ERROR_NONE:
         return verify_connection();
       case SSL_ERROR_WANT_READ:
-        if (error err = first_record_ ? receive_first() : receive()) return err;
+        if (error err = first_record_ ? receive_first() : receive(nullptr)) return err;
         break;
       case SSL_ERROR_WANT_X509_LOOKUP: {
         const error err = choose_certificate();
@@ -134,9 +140,9 @@ error session::verify_connection() {
   return err;
 }
 
-error session::receive() {
+error session::receive(const context* ctx) {
   if (received_.empty()) received_.resize(4096);
-  const result<std::size_t> got = below_.read(received_);
+  const result<std::size_t> got = ctx != nullptr ? below_.read(*ctx, received_) : below_.read(received_);
   if (got.err) return got.err == io::eof ? io::err_unexpected_eof : got.err;
   {
     const std::lock_guard lock(ssl_mu_);
@@ -151,7 +157,7 @@ error session::receive_first() {
   constexpr std::size_t header = 5;
   std::string first;
   while (first.size() < header) {
-    if (error err = receive()) return err;
+    if (error err = receive(nullptr)) return err;
     const std::lock_guard lock(ssl_mu_);
     first = wire_.in.substr(0, header);
   }
@@ -163,7 +169,7 @@ error session::receive_first() {
   return record_header_error{first};
 }
 
-result<std::size_t> session::pull(std::span<char> into, bool peek) {
+result<std::size_t> session::pull(std::span<char> into, bool peek, const context* ctx) {
   if (read_err_) return {0, read_err_};
   for (;;) {
     if (closed_.load(std::memory_order_relaxed)) return {0, closed_here("read")};
@@ -178,7 +184,7 @@ result<std::size_t> session::pull(std::span<char> into, bool peek) {
       case SSL_ERROR_ZERO_RETURN:
         return {0, io::eof};
       case SSL_ERROR_WANT_READ: {
-        error err = receive();
+        error err = receive(ctx);
         if (err == io::err_unexpected_eof) read_err_ = err;
         if (err) return {0, std::move(err)};
         break;
@@ -190,20 +196,22 @@ result<std::size_t> session::pull(std::span<char> into, bool peek) {
   }
 }
 
-result<std::size_t> session::read(std::span<char> into) {
-  if (error err = handshake()) return {0, std::move(err)};
-  const std::lock_guard lock(read_mu_);
+result<std::size_t> session::read(std::span<char> into, const context* ctx) {
+  if (error err = handshake(ctx)) return {0, std::move(err)};
+  if (error err = lock_until(read_mu_, ctx)) return {0, std::move(err)};
+  const std::lock_guard lock(read_mu_, std::adopt_lock);
   if (into.empty()) return {};
-  return pull(into, false);
+  return pull(into, false, ctx);
 }
 
-result<std::string> session::read_line(std::size_t max) {
-  if (error err = handshake()) return {{}, std::move(err)};
-  const std::lock_guard lock(read_mu_);
+result<std::string> session::read_line(std::size_t max, const context* ctx) {
+  if (error err = handshake(ctx)) return {{}, std::move(err)};
+  if (error err = lock_until(read_mu_, ctx)) return {{}, std::move(err)};
+  const std::lock_guard lock(read_mu_, std::adopt_lock);
   std::string line;
   char piece[512];
   for (;;) {
-    const result<std::size_t> seen = pull(piece, true);
+    const result<std::size_t> seen = pull(piece, true, ctx);
     if (seen.err) {
       if (seen.err != io::eof || line.empty()) return {{}, seen.err};
       return io::detail::finish_line(std::move(line), max);
@@ -211,7 +219,7 @@ result<std::string> session::read_line(std::size_t max) {
     const char* newline = std::find(piece, piece + seen.value, '\n');
     const bool ended = newline != piece + seen.value;
     const auto take = static_cast<std::size_t>(newline - piece) + (ended ? 1 : 0);
-    const result<std::size_t> got = pull({piece, take}, false);
+    const result<std::size_t> got = pull({piece, take}, false, ctx);
     if (got.err) return {{}, got.err};
     line.append(piece, got.value);
     if (ended && line.back() == '\n') {
@@ -222,9 +230,10 @@ result<std::string> session::read_line(std::size_t max) {
   }
 }
 
-result<std::size_t> session::write(std::span<const char> from) {
-  if (error err = handshake()) return {0, std::move(err)};
-  const std::lock_guard lock(write_mu_);
+result<std::size_t> session::write(std::span<const char> from, const context* ctx) {
+  if (error err = handshake(ctx)) return {0, std::move(err)};
+  if (error err = lock_until(write_mu_, ctx)) return {0, std::move(err)};
+  const std::lock_guard lock(write_mu_, std::adopt_lock);
   if (closed_.load(std::memory_order_relaxed)) return {0, closed_here("write")};
   if (write_closed_) return {0, make_error("tls: protocol is shutdown")};
   std::size_t done = 0;
@@ -234,7 +243,7 @@ result<std::size_t> session::write(std::span<const char> from) {
       std::size_t taken = 0;  // all: the wire takes everything
       return SSL_write_ex(ssl, part.data(), part.size(), &taken);
     });
-    if (error unsent = flush(true)) return {done, std::move(unsent)};
+    if (error unsent = flush(true, ctx)) return {done, std::move(unsent)};
     if (s.err) return {done, s.err};
     if (s.code != SSL_ERROR_NONE) return {done, make_error("tls: internal error: OpenSSL wants {}", s.code)};
     done += part.size();
@@ -242,8 +251,9 @@ result<std::size_t> session::write(std::span<const char> from) {
   return {done, {}};
 }
 
-error session::flush(bool wait) {
+error session::flush(bool wait, const context* ctx) {
   for (;;) {
+    // Not until ctx is done: what is to be sent is a record that the next one follows.
     std::unique_lock sender(out_mu_, std::defer_lock);
     if (wait) {
       sender.lock();
@@ -256,7 +266,10 @@ error session::flush(bool wait) {
       const std::lock_guard lock(ssl_mu_);
       sending_.swap(wire_.out);
     }
-    if (!sending_.empty()) out_err_ = below_.write(sending_).err;
+    if (!sending_.empty()) {
+      // An error is for ever, a context's too, as in Go: half a record may be on its way.
+      out_err_ = ctx != nullptr ? below_.write(*ctx, sending_).err : below_.write(sending_).err;
+    }
     if (sending_.capacity() > 2 * slice) sending_ = std::string();
     if (out_err_) return out_err_;
     sender.unlock();

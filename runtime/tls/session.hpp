@@ -31,9 +31,9 @@ class session final : public net::detail::stream {
   session(net::conn below, std::shared_ptr<const engine> e);
   ~session() override;
 
-  result<std::size_t> read(std::span<char> into) override;
-  result<std::size_t> write(std::span<const char> from) override;
-  result<std::string> read_line(std::size_t max) override;
+  result<std::size_t> read(std::span<char> into, const context* ctx) override;
+  result<std::size_t> write(std::span<const char> from, const context* ctx) override;
+  result<std::string> read_line(std::size_t max, const context* ctx) override;
   error close() override;
   error close_write() override;
   error set_deadline(std::int64_t ns, unsigned which) override;
@@ -54,13 +54,14 @@ class session final : public net::detail::stream {
   template <class F>
   step call(F f);
 
+  error handshake(const context* ctx) { return ctx != nullptr ? handshake(*ctx) : handshake(); }
   error make_handshake();
   error verify_connection();
   error choose_certificate();
-  error receive();
+  error receive(const context* ctx);
   error receive_first();
-  result<std::size_t> pull(std::span<char> into, bool peek);
-  error flush(bool wait);
+  result<std::size_t> pull(std::span<char> into, bool peek, const context* ctx);
+  error flush(bool wait, const context* ctx = nullptr);
   error failure(const openssl_error& why, const SSL* ssl) const;
   error closed_here(const char* op) const;
   void say_goodbye(std::chrono::nanoseconds patience);

@@ -23,8 +23,8 @@ class tls_acceptor final : public net::detail::acceptor {
   conn wrap(net::conn accepted) {
     return conn(net::detail::handle<net::detail::stream>(new session(std::move(accepted), current())));
   }
-  result<net::conn> accept() override {
-    result<net::conn> accepted = below_.accept();
+  result<net::conn> accept(const context* ctx) override {
+    result<net::conn> accepted = ctx != nullptr ? below_.accept(*ctx) : below_.accept();
     if (accepted.err) return accepted;
     return {wrap(std::move(accepted.value)), {}};
   }

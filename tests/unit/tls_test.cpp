@@ -498,6 +498,38 @@ TEST(Tls, CloseEndsWhatIsBlocked) {
   });
 }
 
+TEST(Tls, AContextEndsOneCallAndTheConnectionGoesOn) {
+  on_procs([] {
+    const tls_pair p = shaken(client_config(), server_config());
+    auto [ctx, cancel] = gofer::with_cancel(gofer::background());
+    gofer::wait_group reader;
+    reader.go([&p, ctx = ctx] {
+      char byte;
+      EXPECT_TRUE(gofer::is(p.client.read(ctx, {&byte, 1}).err, gofer::context::canceled));
+      EXPECT_TRUE(gofer::is(p.client.read_line(ctx, 100).err, gofer::context::canceled));
+    });
+    gofer::gosched();
+    cancel();
+    reader.wait();
+    EXPECT_FALSE(p.server.write("a line\nand more").err);
+    EXPECT_EQ(p.client.read_line(100).value, "a line");
+    // A write that is cut off may have left half a record behind: there is no next one.
+    auto [soon, stop] = gofer::with_cancel(gofer::background());
+    gofer::wait_group writer;
+    writer.go([&p, ctx = soon] {
+      const std::string much(16 << 20, 'x');
+      EXPECT_TRUE(gofer::is(p.client.write(ctx, much).err, gofer::context::canceled));
+      EXPECT_TRUE(gofer::is(p.client.write("x").err, gofer::context::canceled));
+    });
+    char piece[1024];
+    EXPECT_FALSE(p.server.read(piece).err);
+    stop();
+    writer.wait();
+    p.client.close();
+    p.server.close();
+  });
+}
+
 TEST(Tls, AHundredConnectionsBothWaysAtOnce) {
   on_procs([] {
     const tls::listener l = gofer::must(tls::listen("tcp", "127.0.0.1:0", server_config()));
