@@ -18,6 +18,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <gofer/error.hpp>
 #include <gofer/io.hpp>
 #include <span>
@@ -181,6 +182,8 @@ class stream : public handle_base {
   virtual result<std::size_t> read(std::span<char> into, const context* ctx) = 0;
   virtual result<std::size_t> write(std::span<const char> from, const context* ctx) = 0;
   virtual result<std::string> read_line(std::size_t max, const context* ctx) = 0;
+  /// One write after the other, unless there is something better.
+  virtual result<std::size_t> write_all(std::span<const std::span<const char>> buffers, const context* ctx);
   virtual error close() = 0;
   virtual error close_write() = 0;
   virtual error set_deadline(std::int64_t ns, unsigned which) = 0;
@@ -274,6 +277,10 @@ class conn : public detail::deadlines<conn> {
   result<std::size_t> write(const context& ctx, char (&from)[N]) const {
     return write(ctx, std::span<const char>(from));
   }
+  /// Several buffers as one write: sockets send them without copying them together, and with no other write in between
+  /// (Go's net.Buffers). On a datagram socket they are one datagram.
+  result<std::size_t> write(std::span<const std::span<const char>> buffers) const;
+  result<std::size_t> write(const context& ctx, std::span<const std::span<const char>> buffers) const;
   /// See io::read_line. Takes no more from the connection than the line. When a context or deadline ends it, what it
   /// has taken of the line is lost.
   result<std::string> read_line(std::size_t max) const;
@@ -396,6 +403,37 @@ result<conn> dial(std::string_view network, std::string_view address);
 result<conn> dial(std::string_view network, std::string_view address, std::chrono::nanoseconds timeout);
 /// The same, until ctx is done: "operation was canceled", or a time-out. The connection does not depend on ctx later.
 result<conn> dial(std::string_view network, std::string_view address, const context& ctx);
+
+/// How to listen, where listen() and listen_packet() do not suit.
+struct listen_config {
+  /// How many connections may wait to be accepted; 0: as many as the system allows, which caps it in any case.
+  int backlog = 0;
+  /// Several sockets may listen on the port (all with this set), and the kernel spreads connections over them.
+  bool reuse_port = false;
+  /// Called with the socket before it is bound, to set its options: the network is "tcp4" or "tcp6" for "tcp". An error
+  /// is listen's. The descriptor stays gofer's.
+  std::function<error(std::string_view network, const addr& at, int fd)> control = {};
+
+  result<listener> listen(std::string_view network, std::string_view address) const;
+  result<packet_conn> listen_packet(std::string_view network, std::string_view address) const;
+};
+
+/// A listener, connection or datagram socket out of a socket that exists already: inherited, from systemd, from
+/// socketpair(2). They work on a duplicate: `fd` stays the caller's, to close when he likes. It becomes non-blocking.
+/// The file of a Unix socket is left alone.
+result<listener> file_listener(int fd);
+result<conn> file_conn(int fd);
+result<packet_conn> file_packet_conn(int fd);
+
+/// A descriptor that the process was started with.
+struct listen_fd {
+  int fd;
+  std::string name;  // systemd's FileDescriptorName, or "unknown"
+};
+/// The sockets that systemd (LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES) has opened for this process, for file_listener and
+/// its like; none when it was started by other means. Marks them close-on-exec and takes the variables out of the
+/// environment, so it answers once; call it before there are threads that use the environment.
+std::vector<listen_fd> listen_fds();
 
 /// A socket for datagrams: udp, udp4, udp6 on "host:port", unixgram on a path.
 result<packet_conn> listen_packet(std::string_view network, std::string_view address);

@@ -52,6 +52,26 @@ result<std::size_t> conn::write(const context& ctx, std::span<const char> from) 
   return s != nullptr ? s->write(from, &ctx) : result<std::size_t>{0, empty_handle("write")};
 }
 
+result<std::size_t> detail::stream::write_all(std::span<const std::span<const char>> buffers, const context* ctx) {
+  std::size_t done = 0;
+  for (const std::span<const char> one : buffers) {
+    const auto [n, err] = write(one, ctx);
+    done += n;
+    if (err) return {done, err};
+  }
+  return {done, {}};
+}
+
+result<std::size_t> conn::write(std::span<const std::span<const char>> buffers) const {
+  detail::stream* s = stream_.get();
+  return s != nullptr ? s->write_all(buffers, nullptr) : result<std::size_t>{0, empty_handle("write")};
+}
+
+result<std::size_t> conn::write(const context& ctx, std::span<const std::span<const char>> buffers) const {
+  detail::stream* s = stream_.get();
+  return s != nullptr ? s->write_all(buffers, &ctx) : result<std::size_t>{0, empty_handle("write")};
+}
+
 result<std::string> conn::read_line(std::size_t max) const {
   detail::stream* s = stream_.get();
   return s != nullptr ? s->read_line(max, nullptr) : result<std::string>{{}, empty_handle("read")};

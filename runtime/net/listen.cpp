@@ -49,8 +49,15 @@ namespace {
 
 void set_option(int fd, int level, int name, int value) { ::setsockopt(fd, level, name, &value, sizeof value); }
 
+// "tcp4" for an IPv4 socket of "tcp": what Go's control functions are told.
+std::string network_of_socket(const network& n, int family) {
+  std::string name = n.name;
+  if (n.family == AF_UNSPEC) name += family == AF_INET ? '4' : '6';
+  return name;
+}
+
 // Binds a new socket to `at`. Returns its descriptor, or -1 and why.
-int bound_socket(const network& n, const net::addr& at, int* family, error* err) {
+int bound_socket(const net::listen_config& config, const network& n, const net::addr& at, int* family, error* err) {
   *family = n.family == AF_UNIX ? AF_UNIX : at.is_ip4() ? AF_INET : AF_INET6;
   const bool every = at.kind() == net::addr::family::ip6 && at.bytes() == std::array<std::uint8_t, 16>{};
   int fd = new_socket(*family, n.type, err);
@@ -70,8 +77,15 @@ int bound_socket(const network& n, const net::addr& at, int* family, error* err)
   } else if (n.is_ip()) {
     set_option(fd, SOL_SOCKET, SO_BROADCAST, 1);
   }
+  if (config.reuse_port) {
+    const int on = 1;
+    if (::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) *err = syscall_error("setsockopt", errno);
+  }
+  if (!*err && config.control) *err = config.control(network_of_socket(n, *family), where, fd);
   sockaddr_buffer s;
-  if (!to_sockaddr(where, *family, &s)) {
+  if (*err) {
+    // as it says
+  } else if (!to_sockaddr(where, *family, &s)) {
     *err = syscall_error("bind", EINVAL);
   } else if (::bind(fd, s.sa(), s.size) != 0) {
     *err = syscall_error("bind", errno);
@@ -96,7 +110,15 @@ namespace gofer::net {
 
 using namespace gofer::runtime;
 
-result<listener> listen(std::string_view name, std::string_view address) {
+result<listener> listen(std::string_view network, std::string_view address) {
+  return listen_config{}.listen(network, address);
+}
+
+result<packet_conn> listen_packet(std::string_view network, std::string_view address) {
+  return listen_config{}.listen_packet(network, address);
+}
+
+result<listener> listen_config::listen(std::string_view name, std::string_view address) const {
   const auto failed = [&](const addr& at, error err) {
     return result<listener>{{}, op_error{"listen", std::string(name), {}, at, std::move(err)}};
   };
@@ -107,19 +129,19 @@ result<listener> listen(std::string_view name, std::string_view address) {
   const addr at = choose(addrs);
   error err;
   int family = AF_UNSPEC;
-  const int fd = bound_socket(*n, at, &family, &err);
+  const int fd = bound_socket(*this, *n, at, &family, &err);
   if (fd < 0) return failed(at, err);
   auto* a = new socket_acceptor(fd, family, *n);
   listener l{detail::handle<detail::acceptor>(a)};
   a->fd().set_addresses(a->fd().ask_local(), {});
   if (family == AF_UNIX && !at.path().starts_with('@')) a->unlink_on_close();
   // The kernel cuts the backlog down to net.core.somaxconn.
-  if (::listen(fd, INT_MAX) != 0) return failed(at, syscall_error("listen", errno));
+  if (::listen(fd, backlog > 0 ? backlog : INT_MAX) != 0) return failed(at, syscall_error("listen", errno));
   if (error unpolled = a->fd().open()) return failed(at, unpolled);
   return {std::move(l), {}};
 }
 
-result<packet_conn> listen_packet(std::string_view name, std::string_view address) {
+result<packet_conn> listen_config::listen_packet(std::string_view name, std::string_view address) const {
   const auto failed = [&](const addr& at, error err) {
     return result<packet_conn>{{}, op_error{"listen", std::string(name), {}, at, std::move(err)}};
   };
@@ -130,7 +152,7 @@ result<packet_conn> listen_packet(std::string_view name, std::string_view addres
   const addr at = choose(addrs);
   error err;
   int family = AF_UNSPEC;
-  const int fd = bound_socket(*n, at, &family, &err);
+  const int fd = bound_socket(*this, *n, at, &family, &err);
   if (fd < 0) return failed(at, err);
   auto* p = new socket_packets(fd, family, *n);
   packet_conn c{detail::handle<detail::packets>(p)};

@@ -4,10 +4,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 
 #include "runtime/net/iowait.hpp"
 #include "runtime/net/neterror.hpp"
@@ -159,6 +161,91 @@ result<std::size_t> netfd::write(std::span<const char> from, const context* ctx)
   }
 }
 
+namespace {
+
+// What is left to write of some buffers.
+class gather {
+ public:
+  explicit gather(std::span<const std::span<const char>> buffers) : left_(buffers) { skip_empty(); }
+
+  bool done() const { return left_.empty(); }
+  /// Fills iov with what comes next; *count of it, *bytes long.
+  void next(std::span<iovec> iov, std::size_t* count, std::size_t* bytes) const {
+    *count = *bytes = 0;
+    std::size_t from = offset_;
+    for (const std::span<const char> one : left_) {
+      if (*count == iov.size() || *bytes == max_transfer) return;
+      const std::size_t size = std::min(one.size() - from, max_transfer - *bytes);
+      if (size > 0) iov[(*count)++] = {const_cast<char*>(one.data()) + from, size};
+      *bytes += size;
+      from = 0;
+    }
+  }
+  void advance(std::size_t n) {
+    while (n > 0) {
+      const std::size_t step = std::min(n, left_.front().size() - offset_);
+      offset_ += step;
+      n -= step;
+      skip_empty();
+    }
+  }
+
+ private:
+  void skip_empty() {
+    while (!left_.empty() && offset_ == left_.front().size()) {
+      left_ = left_.subspan(1);
+      offset_ = 0;
+    }
+  }
+
+  std::span<const std::span<const char>> left_;
+  std::size_t offset_ = 0;  // into the first of them
+};
+
+// How many buffers go into one call: less than the system's 1024, since the array is on a goroutine's stack; a guess.
+constexpr std::size_t max_gathered = 128;
+
+}  // namespace
+
+result<std::size_t> netfd::write_all(std::span<const std::span<const char>> buffers, const context* ctx) {
+  if (net_->type != SOCK_STREAM) return write_joined(buffers, ctx);
+  const inside in(*this, poll_mode::write, ctx);
+  if (!in) return {0, failed("write", in.why_not())};
+  gather left(buffers);
+  std::size_t done = 0;
+  bool wait = false;
+  io_wait waits(pd_, poll_mode::write, ctx);
+  while (!left.done()) {
+    const poll_error no = waits.next(wait);
+    if (no != poll_error::none) return {done, failed("write", waits.why(no))};
+    iovec iov[max_gathered];
+    msghdr message{};
+    message.msg_iov = iov;
+    std::size_t wanted = 0;
+    left.next(iov, &message.msg_iovlen, &wanted);
+    const ssize_t n = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+    if (n >= 0) {
+      const auto sent = static_cast<std::size_t>(n);
+      done += sent;
+      left.advance(sent);
+      wait = sent < wanted && net_->is_tcp();
+      continue;
+    }
+    const int errnum = errno;
+    wait = errnum == EAGAIN;
+    if (wait || errnum == EINTR) continue;
+    return {done, failed_call("write", "sendmsg", errnum)};
+  }
+  return {done, {}};
+}
+
+// One message.
+result<std::size_t> netfd::write_joined(std::span<const std::span<const char>> buffers, const context* ctx) {
+  std::string all;
+  for (const std::span<const char> one : buffers) all.append(one.data(), one.size());
+  return write(all, ctx);
+}
+
 // Looks at what is there without taking it, then takes as much as belongs to the line.
 result<std::string> netfd::read_line(std::size_t max, const context* ctx) {
   const inside in(*this, poll_mode::read, ctx);
@@ -295,6 +382,13 @@ net::addr netfd::ask_local() const {
   local.size = sizeof local.storage;
   if (::getsockname(fd_, local.sa(), &local.size) != 0) return {};
   return from_sockaddr(*net_, local);
+}
+
+net::addr netfd::ask_remote() const {
+  sockaddr_buffer remote;
+  remote.size = sizeof remote.storage;
+  if (::getpeername(fd_, remote.sa(), &remote.size) != 0) return {};
+  return from_sockaddr(*net_, remote);
 }
 
 }  // namespace gofer::runtime

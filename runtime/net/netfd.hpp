@@ -39,6 +39,7 @@ class netfd {
   // What blocks ends when ctx, which may be null, is done.
   result<std::size_t> read(std::span<char> into, const context* ctx);
   result<std::size_t> write(std::span<const char> from, const context* ctx);
+  result<std::size_t> write_all(std::span<const std::span<const char>> buffers, const context* ctx);
   result<std::string> read_line(std::size_t max, const context* ctx);
   result<std::pair<std::size_t, net::addr>> read_from(std::span<char> into, const context* ctx);
   result<std::size_t> write_to(std::span<const char> from, const net::addr& to, const context* ctx);
@@ -57,6 +58,8 @@ class netfd {
   }
   /// Asks the system which address this end has.
   net::addr ask_local() const;
+  /// The address of the other end, if it has one.
+  net::addr ask_remote() const;
   /// For setting up, before it is shared.
   int raw() const { return fd_; }
 
@@ -64,6 +67,7 @@ class netfd {
   class inside;
 
   error failed(const char* op, error err) const;
+  result<std::size_t> write_joined(std::span<const std::span<const char>> buffers, const context* ctx);
   error failed_call(const char* op, const char* call, int errnum) const;
   void destroy();
 

@@ -15,6 +15,9 @@ class socket_stream final : public net::detail::stream {
   result<std::size_t> read(std::span<char> into, const context* ctx) override { return fd_.read(into, ctx); }
   result<std::size_t> write(std::span<const char> from, const context* ctx) override { return fd_.write(from, ctx); }
   result<std::string> read_line(std::size_t max, const context* ctx) override { return fd_.read_line(max, ctx); }
+  result<std::size_t> write_all(std::span<const std::span<const char>> buffers, const context* ctx) override {
+    return fd_.write_all(buffers, ctx);
+  }
   error close() override { return fd_.close(); }
   error close_write() override { return fd_.close_write(); }
   error set_deadline(std::int64_t ns, unsigned which) override { return fd_.set_deadline(ns, which); }
