@@ -8,6 +8,7 @@
 #include <gofer/io.hpp>
 #include <gofer/local.hpp>
 #include <gofer/net.hpp>
+#include <gofer/os.hpp>
 #include <gofer/panic.hpp>
 #include <gofer/runtime.hpp>
 #include <gofer/select.hpp>

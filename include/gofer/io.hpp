@@ -93,10 +93,11 @@ inline result<std::string> finish_line(std::string line, std::size_t max) {
 
 }  // namespace detail
 
-/// Copies until src ends; returns how many bytes were written, and null for an end in good order. Blocks as src and dst
-/// do. The handles (net::conn, pipe ends) may be given as temporaries.
+namespace detail {
+
+/// copy through a buffer.
 template <writer W, reader R>
-result<std::uint64_t> copy(W&& dst, R&& src) {
+result<std::uint64_t> copy_buffered(W&& dst, R&& src) {
   constexpr std::size_t chunk = 32 * 1024;  // Go's; on the heap, since a goroutine's stack may be half of that
   const auto buffer = std::make_unique_for_overwrite<char[]>(chunk);
   result<std::uint64_t> total;
@@ -114,6 +115,20 @@ result<std::uint64_t> copy(W&& dst, R&& src) {
       if (got.err != eof) total.err = got.err;
       return total;
     }
+  }
+}
+
+}  // namespace detail
+
+/// Copies until src ends; returns how many bytes were written, and null for an end in good order. Blocks as src and dst
+/// do. The handles (net::conn, pipe ends) may be given as temporaries. A dst that has `copy_from(src)` (net::conn has,
+/// for connections and files) is left to do it in its own way: in the kernel.
+template <writer W, reader R>
+result<std::uint64_t> copy(W&& dst, R&& src) {
+  if constexpr (requires { dst.copy_from(src); }) {
+    return dst.copy_from(src);
+  } else {
+    return detail::copy_buffered(dst, src);
   }
 }
 
@@ -142,10 +157,11 @@ until_done(const context&, S&) -> until_done<S&>;
 template <class S>
 until_done(const context&, S&&) -> until_done<S>;
 
-/// copy until ctx is done: then its error, with how much was written. Of what was read at that moment some may not have
-/// been written, and is lost. A side that has no form with a context (a buffer, say) is used as it is.
+namespace detail {
+
+/// copy_buffered until ctx is done, as far as the two can tell.
 template <writer W, reader R>
-result<std::uint64_t> copy(const context& ctx, W&& dst, R&& src) {
+result<std::uint64_t> copy_buffered_until(const context& ctx, W& dst, R& src) {
   const auto bound = [&ctx]<class S>(S& stream) -> decltype(auto) {
     if constexpr (context_reader<S> || context_writer<S>) {
       return until_done<S&>(ctx, stream);
@@ -153,7 +169,20 @@ result<std::uint64_t> copy(const context& ctx, W&& dst, R&& src) {
       return (stream);
     }
   };
-  return copy(bound(dst), bound(src));
+  return copy_buffered(bound(dst), bound(src));
+}
+
+}  // namespace detail
+
+/// copy until ctx is done: then its error, with how much was written. Of what was read at that moment some may not have
+/// been written, and is lost. A side that has no form with a context (a buffer, say) is used as it is.
+template <writer W, reader R>
+result<std::uint64_t> copy(const context& ctx, W&& dst, R&& src) {
+  if constexpr (requires { dst.copy_from(ctx, src); }) {
+    return dst.copy_from(ctx, src);
+  } else {
+    return detail::copy_buffered_until(ctx, dst, src);
+  }
 }
 
 /// Fills `into`. Fewer bytes come with an error: eof when there was none at all, err_unexpected_eof when the stream

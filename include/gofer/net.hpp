@@ -32,6 +32,10 @@ namespace gofer {
 
 class context;
 
+namespace os {
+class file;
+}
+
 namespace net {
 
 inline constinit gofer::detail::sentinel_error err_closed_node{"use of closed network connection"};
@@ -281,6 +285,12 @@ class conn : public detail::deadlines<conn> {
   /// (Go's net.Buffers). On a datagram socket they are one datagram.
   result<std::size_t> write(std::span<const std::span<const char>> buffers) const;
   result<std::size_t> write(const context& ctx, std::span<const std::span<const char>> buffers) const;
+  /// What io::copy(*this, src) does. From one socket to another (stream sockets, no TLS) the bytes do not pass through
+  /// the process: splice(2), through a pipe. A regular file is sent by sendfile(2), from its position. Else a buffer.
+  result<std::uint64_t> copy_from(const conn& src) const;
+  result<std::uint64_t> copy_from(const context& ctx, const conn& src) const;
+  result<std::uint64_t> copy_from(const os::file& src) const;
+  result<std::uint64_t> copy_from(const context& ctx, const os::file& src) const;
   /// See io::read_line. Takes no more from the connection than the line. When a context or deadline ends it, what it
   /// has taken of the line is lost.
   result<std::string> read_line(std::size_t max) const;

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <string>
 
+#include "runtime/net/inside.hpp"
 #include "runtime/net/iowait.hpp"
 #include "runtime/net/neterror.hpp"
 
@@ -32,27 +33,6 @@ int dummy_socket() {
 }
 
 }  // namespace
-
-// Being inside, as the reader or the writer, or why not.
-class netfd::inside {
- public:
-  inside(netfd& fd, poll_mode mode, const context* ctx)
-      : fd_(fd), mode_(mode), entry_(mode == poll_mode::read ? fd.mu_.rlock(ctx) : fd.mu_.wlock(ctx)), ctx_(ctx) {}
-  inside(const inside&) = delete;
-  inside& operator=(const inside&) = delete;
-  ~inside() {
-    if (entry_ != fd_entry::locked) return;
-    if (mode_ == poll_mode::read ? fd_.mu_.runlock() : fd_.mu_.wunlock()) fd_.destroy();
-  }
-  explicit operator bool() const { return entry_ == fd_entry::locked; }
-  error why_not() const { return entry_ == fd_entry::ended ? context_failure(ctx_) : net::err_closed; }
-
- private:
-  netfd& fd_;
-  poll_mode mode_;
-  fd_entry entry_;
-  const context* ctx_;
-};
 
 void close_fd(int fd) {
   const int saved = errno;

@@ -20,6 +20,8 @@
 
 namespace gofer::runtime {
 
+class file_state;
+
 class netfd {
  public:
   /// Owns fd, which is non-blocking and of this family, from now on; nothing works before open().
@@ -41,6 +43,12 @@ class netfd {
   result<std::size_t> write(std::span<const char> from, const context* ctx);
   result<std::size_t> write_all(std::span<const std::span<const char>> buffers, const context* ctx);
   result<std::string> read_line(std::size_t max, const context* ctx);
+  /// Moves at most `max` bytes from the socket into a pipe, which is empty; 0 at the end. (splice.cpp)
+  result<std::size_t> splice_into(int pipe, std::size_t max, const context* ctx);
+  /// Moves these n bytes from a pipe into the socket, or says how many before the error.
+  result<std::size_t> splice_out_of(int pipe, std::size_t n, const context* ctx);
+  /// Sends the file from its position to its end. *unsupported: it cannot be sent so, and nothing was. (sendfile.cpp)
+  result<std::uint64_t> send_file(file_state& file, const context* ctx, bool* unsupported);
   result<std::pair<std::size_t, net::addr>> read_from(std::span<char> into, const context* ctx);
   result<std::size_t> write_to(std::span<const char> from, const net::addr& to, const context* ctx);
   /// A new connection's descriptor, or -1 and why.

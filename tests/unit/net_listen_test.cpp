@@ -212,11 +212,13 @@ TEST(NetGather, WritersTakeTurns) {
         gofer::must(p.client.write(parts));
       });
     }
-    gofer::go([&] {
+    gofer::wait_group closer;
+    closer.go([&] {
       writers.wait();
       p.client.close();
     });
     const std::string got = gofer::must(drain(p.server));
+    closer.wait();
     ASSERT_EQ(got.size(), size * 4);
     for (std::size_t i = 0; i < got.size(); i += size) {
       EXPECT_EQ(got.find_first_not_of(got[i], i), i + size == got.size() ? std::string::npos : i + size);
