@@ -1,0 +1,115 @@
+// What is run under callgrind, which counts its instructions: loops of the operations whose cost must not grow unseen.
+// check.py runs it and compares.
+//
+// Only this thread's instructions count, and only between the two toggles: the other threads (sysmon wakes up by the
+// clock, other workers spin) and signal handlers have collecting switched off, as it is at the start. There is one
+// worker, and no loop waits for anything but its own goroutines, so nothing idles; what is left to chance is a
+// preemption now and then.
+#include <valgrind/callgrind.h>
+
+#include <cstdint>
+#include <gofer/gofer.hpp>
+#include <string>
+
+namespace {
+
+/// body(n) does n operations. A first, shorter time fills pools and caches and is not counted.
+template <class F>
+void counted(const char* name, std::int64_t n, F body) {
+  body(n / 4);
+  CALLGRIND_ZERO_STATS;
+  CALLGRIND_TOGGLE_COLLECT;
+  body(n);
+  CALLGRIND_TOGGLE_COLLECT;
+  const std::string trigger = std::string(name) + " " + std::to_string(n);
+  CALLGRIND_DUMP_STATS_AT(trigger.c_str());
+}
+
+std::int64_t counter = 0;
+
+[[gnu::noipa]] void count() { counter = counter + 1; }
+
+[[gnu::noipa]] void open_defer() {
+  gofer::defer d([] { count(); });
+}
+
+[[gnu::noipa]] void pooled_defers(int n) {
+  gofer::defer_list list;
+  for (int i = 0; i < n; i++) list.push([] { count(); });
+}
+
+[[gnu::noipa]] void panics() {
+  gofer::func([] {
+    gofer::defer d([] { gofer::recover(); });
+    gofer::panic("x");
+  });
+}
+
+void yield(std::int64_t n) {
+  gofer::wait_group wg;
+  for (int i = 0; i < 2; i++) {
+    wg.go([n] {
+      for (std::int64_t k = 0; k < n / 2; k++) gofer::gosched();
+    });
+  }
+  wg.wait();
+}
+
+void spawn_join(std::int64_t n) {
+  gofer::wait_group wg;
+  for (std::int64_t i = 0; i < n; i++) {
+    wg.add(1);
+    gofer::go([&wg] { wg.done(); });
+    wg.wait();
+  }
+}
+
+void ping_pong(std::int64_t n) {
+  const gofer::chan<std::int64_t> there{0};
+  const gofer::chan<std::int64_t> back{0};
+  gofer::go([=] {
+    for (std::int64_t i = 0; i < n; i++) back.send(*there.recv());
+  });
+  for (std::int64_t i = 0; i < n; i++) {
+    there.send(i);
+    back.recv();
+  }
+}
+
+void buffered(std::int64_t n) {
+  const gofer::chan<std::int64_t> items{128};
+  gofer::go([=] {
+    for (std::int64_t i = 0; i < n; i++) items.send(i);
+  });
+  for (std::int64_t i = 0; i < n; i++) items.recv();
+}
+
+void lock(std::int64_t n) {
+  gofer::mutex mu;
+  for (std::int64_t i = 0; i < n; i++) {
+    mu.lock();
+    count();
+    mu.unlock();
+  }
+}
+
+void repeat(std::int64_t n, void (*f)()) {
+  for (std::int64_t i = 0; i < n; i++) f();
+}
+
+}  // namespace
+
+int main() {
+  gofer::run({.maxprocs = 1}, [] {
+    counted("yield", 20'000, yield);
+    counted("spawn_join", 10'000, spawn_join);
+    counted("ping_pong", 10'000, ping_pong);
+    counted("buffered_128", 20'000, buffered);
+    counted("mutex", 20'000, lock);
+    counted("defer_open", 20'000, [](std::int64_t n) { repeat(n, open_defer); });
+    counted("defer_pooled", 20'000, [](std::int64_t n) {
+      for (std::int64_t i = 0; i < n / 20; i++) pooled_defers(20);
+    });
+    counted("panic_recover", 1'000, [](std::int64_t n) { repeat(n, panics); });
+  });
+}
