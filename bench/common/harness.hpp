@@ -357,7 +357,7 @@ class program {
     const double ms = time.ms();
     expect(sum == sum_below(leaves), "skynet");
     print("skynet", ms, "ms");
-    print("skynet_rss", static_cast<double>(usage().ru_maxrss) / 1024, "MB");
+    print("skynet_rss", peak_bytes() / 1048576, "MB");
   }
 
   /// n goroutines that sleep a millisecond ten times each.

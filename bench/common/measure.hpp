@@ -45,6 +45,18 @@ inline double resident_bytes() {
   return static_cast<double>(pages) * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
+/// The most memory that this program has had. getrusage's would be that of whoever started it, if he had more.
+inline double peak_bytes() {
+  long kilobytes = 0;
+  if (std::FILE* f = std::fopen("/proc/self/status", "r")) {
+    char line[256];
+    while (std::fgets(line, sizeof line, f) != nullptr && std::sscanf(line, "VmHWM: %ld", &kilobytes) != 1) {
+    }
+    std::fclose(f);
+  }
+  return static_cast<double>(kilobytes) * 1024;
+}
+
 inline rusage usage() {
   rusage r{};
   getrusage(RUSAGE_SELF, &r);

@@ -156,6 +156,11 @@ class Runner:
             return self.failure(f"{partner.name}'s {bench} with {workers} workers ended with status {done.returncode}\n{told}")
         return list(parse(done.stdout))
 
+    def lack(self, partner, bench, workers, why):
+        if (partner.name, bench, workers) not in self.lacks:
+            self.progress.say(f"{bench} without {partner.name}: {why}")
+            self.lacks.add((partner.name, bench, workers))
+
     def failure(self, text):
         self.progress.say(text)
         self.failed = True
@@ -171,6 +176,8 @@ class Runner:
                 for partner in self.compared():
                     self.progress.step(bench.name, f"workers {workers}, round {turn + 1} of {self.options.rounds}: {partner.name}")
                     part = partner.scale.get(bench.name, 1)
+                    if bench.name == "skynet" and not self.options.quick and machine.free_gigabytes() < partner.skynet_gb:
+                        self.lack(partner, bench.name, workers, f"its stacks take {partner.skynet_gb} GB, which are not free")
                     if not part or (partner.name, bench.name, workers) in self.lacks:
                         continue
                     for line, value, unit in self.program(partner, bench.name, workers, max(1, int(n * part))):

@@ -18,6 +18,7 @@ class Partner:
     floor: bool = False  # not a runtime but what none can go below: leads no line
     scale: dict = field(default_factory=dict)  # benchmark: part of the work that is enough of it; 0: none
     server_only: bool = False
+    skynet_gb: int = 0  # what skynet's stacks take all at once
 
     def command(self, bench, workers, n):
         return [self.program, bench, str(workers), str(n)]
@@ -58,8 +59,8 @@ THREADS = {"switch": 0.1, "spawn1": 0.02, "spawn1000": 0.02, "pingpong": 0.05, "
            "skynet": 0, "sleep": 0, "mem": 0.01}  # fmt: skip
 
 BUILT_BY_CMAKE = [
-    Partner("Boost.Fiber", "libboost-fiber-dev", "boost_fiber", scale={"mem": 0.1}),
-    Partner("State Threads", "libst-dev", "state_threads", scale={"mem": 0.1}),
+    Partner("Boost.Fiber", "libboost-fiber-dev", "boost_fiber", scale={"mem": 0.1, "buf128": 0.2}, skynet_gb=12),
+    Partner("State Threads", "libst-dev", "state_threads", scale={"mem": 0.1}, skynet_gb=8),
     Partner("Asio", "libboost-dev", "asio"),
     Partner("std::thread", "g++", "std_thread", scale=THREADS),
     Partner("C++", "g++", "cxx"),

@@ -31,22 +31,25 @@ fn sum_below(n: i64) -> i64 {
     n * (n - 1) / 2
 }
 
-fn usage() -> libc::rusage {
-    unsafe {
+fn cpu_ms() -> f64 {
+    let r = unsafe {
         let mut r: libc::rusage = std::mem::zeroed();
         libc::getrusage(libc::RUSAGE_SELF, &mut r);
         r
-    }
-}
-
-fn cpu_ms() -> f64 {
-    let r = usage();
+    };
     (r.ru_utime.tv_sec + r.ru_stime.tv_sec) as f64 * 1e3 + (r.ru_utime.tv_usec + r.ru_stime.tv_usec) as f64 / 1e3
 }
 
 fn resident_bytes() -> f64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
     text.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 4096.0
+}
+
+/// The most memory that this program has had.
+fn peak_bytes() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0
 }
 
 struct WaitGroup {
@@ -224,7 +227,7 @@ async fn skynet_root(n: i64) {
     let ms = ns_per(start, 1_000_000);
     expect(sum == sum_below(leaves), "skynet");
     show("skynet", ms, "ms");
-    show("skynet_rss", usage().ru_maxrss as f64 / 1024.0, "MB");
+    show("skynet_rss", peak_bytes() / 1048576.0, "MB");
 }
 
 async fn sleepers(n: i64) {
