@@ -37,6 +37,13 @@ def cache_of(build):
     return dict(re.findall(r"^([A-Za-z_]+):\w+=(.*)$", read(f"{build}/CMakeCache.txt"), re.M))
 
 
+def compiler_name(first_line):
+    """"c++ (Debian 12.2.0-14) 12.2.0" is GCC; Clang says its name."""
+    version = re.search(r"(\d+\.[\d.]+)\s*$", first_line) or re.search(r"version (\d+\.[\d.]+)", first_line)
+    kind = "Clang" if "clang" in first_line else "GCC"
+    return f"{kind} {version.group(1)}" if version else first_line
+
+
 def about(here, build, partners):
     cache = cache_of(build)
     compiler = cache.get("CMAKE_CXX_COMPILER", "c++")
@@ -45,7 +52,7 @@ def about(here, build, partners):
     boost = subprocess.run([compiler, "-E", "-P", "-x", "c++", "-"], input="#include <boost/version.hpp>\nBOOST_LIB_VERSION\n",
                            capture_output=True, text=True, check=False).stdout.strip().strip('"').replace("_", ".")  # fmt: skip
     model = re.search(r"^model name[^:]*:\s*(.*)$", read("/proc/cpuinfo"), re.M)
-    versions = {"compiler": output(compiler, "--version").partition("\n")[0], "Boost": boost}
+    versions = {"compiler": compiler_name(output(compiler, "--version").partition("\n")[0]), "Boost": boost}
     state_threads = output("dpkg-query", "-W", "-f", "${Version}", "libst-dev") if shutil.which("dpkg-query") else ""
     if state_threads:
         versions["State Threads"] = state_threads

@@ -141,7 +141,7 @@ def tokio_partner(here, programs, say):
 
 
 def nginx_partner():
-    partner = Nginx("nginx", "nginx-light", server_only=True)
+    partner = Nginx("nginx", "nginx", server_only=True)
     partner.program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin") or ""
     if partner.program:
         partner.version = output(partner.program, "-v").rpartition("/")[2]

@@ -22,8 +22,15 @@ def write(path, text):
         file.write(text)
 
 
+PICTURES = {
+    "performance.svg": "bars: how many times what gofer takes the others take, one worker",
+    "performance-workers.svg": "the same with as many workers as processors",
+    "growth.svg": "curves: cost of each as there are more, gofer and Go",
+}
+
+
 def pictures(results, folder, say):
-    """All that there are figures for."""
+    """Draws all that there are figures for; the names of the files."""
     os.makedirs(folder, exist_ok=True)
     workers = max(w for _, w in results.rows()) if results.figures else 1
     made = {}
@@ -38,13 +45,15 @@ def pictures(results, folder, say):
     for name, text in made.items():
         write(os.path.join(folder, name), text)
     say(f"pictures in {folder}: {', '.join(made) or 'none'}")
+    return list(made)
 
 
 def everything(results, root, say):
     """docs/performance.md, the README's table, docs/defer.md, and their pictures."""
-    replace_between(f"{root}/docs/performance.md", tables.report(results))
+    made = pictures(results, f"{root}/docs", say)
+    shown = "".join(f"![{PICTURES[name]}]({name})\n\n" for name in made if name in PICTURES)
+    replace_between(f"{root}/docs/performance.md", shown + tables.report(results))
     replace_between(f"{root}/README.md", tables.readme(results))
-    pictures(results, f"{root}/docs", say)
     defers(results, root, say)
     say("docs/performance.md and README.md have these figures")
 
@@ -54,7 +63,8 @@ def defers(results, root, say):
         return
     with open(f"{root}/bench/defer/about.md", encoding="utf-8") as file:
         about = file.read()
-    text = tables.heading(results) + tables.section(results, "Deferred calls and panics").replace("\n### Deferred calls and panics\n", "")
+    text = tables.heading(results) + tables.legend(results)
+    text += tables.section(results, "Deferred calls and panics").replace("\n### Deferred calls and panics\n", "")
     write(f"{root}/docs/defer.md", f"{about}\n## The figures\n\n{text}")
     write(f"{root}/docs/defer.svg", svg.defers(results))
     say("docs/defer.md and its picture are written")

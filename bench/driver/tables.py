@@ -90,15 +90,20 @@ def growth(results):
     return "\n### Cost as work grows\n\nOne worker; ns for each.\n\n" + table(["what", "at once", *partners], body)
 
 
+def legend(results):
+    floors = [f for f in results.about["floors"] if f in results.partners()]
+    text = f"\nMedians of {results.about['rounds']}; ± is half the range; × is how many times what gofer takes it takes (for a rate, how many "
+    text += "times as much gofer does), so above 1 gofer is ahead. Less is better, but for rates. Those whose range meets the leader's are "
+    text += "named with him"
+    return text + (f"; {', '.join(floors)}: no runtimes but what none can go below, so they lead nothing.\n" if floors else ".\n")
+
+
 def report(results):
     text = heading(results)
     if results.micro:
         text += micro(results)
     if results.figures:
-        text += f"\nMedians of {results.about['rounds']}; ± is half the range; × is how many times what gofer takes it takes (for a rate, how many "
-        text += "times as much gofer does), so above 1 gofer is ahead. Less is better, but for rates. Those whose range meets the leader's are named with him"
-        floors = [f for f in results.about["floors"] if f in results.partners()]
-        text += f"; {', '.join(floors)}: no runtimes but what none can go below, so they lead nothing.\n" if floors else ".\n"
+        text += legend(results)
     for name in lines.SECTIONS:
         text += section(results, name)
     if results.growth:
@@ -125,7 +130,7 @@ def readme(results):
     text = f"Medians of {results.about['rounds']}, one worker, {m['processor']}, {m['processors']} processors, {m['kernel']}, "
     text += f"{results.about['versions']['compiler']}, load {m['load_before']:.2f} at the start.\n\n"
     text += table(["", "gofer", "Go", "best other", "the better of them to gofer"], body)
-    return text + "\n×: above 1, gofer is ahead.\n"
+    return text + "\n×: above 1, gofer is ahead. Asio's and Tokio's tasks have no stacks.\n"
 
 
 def difference(old, new):
