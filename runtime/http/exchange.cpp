@@ -78,6 +78,7 @@ bool exchange::begin_request() {
   values_.clear();
   body_left_ = parser_.content_length().value_or(0);
   body_paced_ = pace;
+  body_.clear();
   body_error_ = nullptr;
   body_refusal_ = 0;
   // Who has sent some of the body already does not wait.

@@ -191,6 +191,19 @@ TEST(http, a_body_left_unread_does_not_disturb_the_next_request) {
   });
 }
 
+// body() used to give the body of the connection's last request that had one.
+TEST(http, a_request_without_a_body_does_not_see_the_one_before) {
+  in_goroutine([] {
+    service s(echo);
+    client c(s.address);
+    c.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nsecret");
+    EXPECT_EQ(c.receive().body, "secret");
+    EXPECT_EQ(c.get("/").body, "");
+    c.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    EXPECT_EQ(c.receive().body, "");
+  });
+}
+
 TEST(http, answers_that_do_not_fit_are_streamed) {
   const std::string big(100'000, 'x');
   in_goroutine([&] {
