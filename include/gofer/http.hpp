@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <gofer/error.hpp>
+#include <gofer/http/client.hpp>
 #include <gofer/net.hpp>
 #include <memory>
 #include <optional>
@@ -29,6 +30,9 @@
 
 namespace gofer {
 class context;
+}
+namespace gofer::tls {
+struct config;
 }
 
 namespace gofer::http {
@@ -220,6 +224,9 @@ class server {
   /// and accept is tried again after 5 ms, doubled up to 1 s. Closes the listener in the end. May be called for several
   /// listeners at once. Connections live on after it has returned.
   error serve(net::listener listener);
+  /// The same with TLS on the connections (a listener of tls::listen needs no such thing: serve takes it as it is).
+  /// Without protocols of its own the config gets "http/1.1". Errors of the config are returned at once.
+  error serve_tls(net::listener listener, const tls::config& config);
 
   /// Stops accepting, lets requests that have arrived be answered (with "Connection: close"), and blocks until the last
   /// connection is closed: null; or until the time is up: os::err_deadline_exceeded, or the context's error. The

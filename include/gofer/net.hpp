@@ -193,8 +193,10 @@ class stream : public handle_base {
   virtual error set_deadline(std::int64_t ns, unsigned which) = 0;
   virtual addr local_addr() const = 0;
   virtual addr remote_addr() const = 0;
-  /// What has to be settled before the first byte: a TLS session's handshake.
-  virtual error handshake() { return {}; }
+  /// What has to be settled before the first byte, within this time (zero or less: any): a TLS session's handshake.
+  virtual error handshake(std::chrono::nanoseconds) { return {}; }
+  /// Whether it is open with nothing to read, not even its end. Does not block.
+  virtual bool quiet() = 0;
 };
 
 class packets : public handle_base {

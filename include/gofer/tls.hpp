@@ -163,6 +163,7 @@ class reloading_key_pair {
 /// What came first is no TLS: somebody speaks something else here.
 struct record_header_error {
   std::string header;  // the first five bytes
+  net::conn conn;      // below: for an answer in words that the other end may understand
   std::string what() const { return "tls: first record does not look like a TLS handshake"; }
 };
 

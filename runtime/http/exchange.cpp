@@ -1,10 +1,17 @@
 // A connection's life: wait for a head, have it answered, again.
 #include "runtime/http/exchange.hpp"
 
+#include <algorithm>
 #include <gofer/defer.hpp>
 #include <gofer/panic.hpp>
 #include <gofer/runtime.hpp>
+#include <iterator>
 #include <string>
+#include <string_view>
+
+#if !defined(GOFER_WITHOUT_TLS)
+#include <gofer/tls.hpp>
+#endif
 
 #include "runtime/http/url.hpp"
 #include "sched/clock.hpp"
@@ -20,6 +27,7 @@ exchange::~exchange() {
 }
 
 void exchange::serve() {
+  if (!shake_hands()) return;
   while (read_head()) {
     const std::int64_t begun = sched::nanotime();
     call_handler();
@@ -27,6 +35,22 @@ void exchange::serve() {
     latencies_.record(std::chrono::nanoseconds(sched::nanotime() - begun));
     if (!finish_request()) return;
   }
+}
+
+bool exchange::shake_hands() {
+  net::detail::stream* stream = conn_.stream();
+  const error err = stream != nullptr ? stream->handshake(server_->options.read_header_timeout) : error();
+  if (!err) return true;
+  if (err == io::err_unexpected_eof) return false;  // somebody who looked whether we are there
+  server_->log("http: TLS handshake error from " + conn_.remote_addr().str() + ": " + err.what() + "\n");
+#if !defined(GOFER_WITHOUT_TLS)
+  const auto* other = as<tls::record_header_error>(err);
+  constexpr std::string_view methods[] = {"GET /", "HEAD ", "POST ", "PUT /", "OPTIO"};
+  if (other != nullptr && std::find(std::begin(methods), std::end(methods), other->header) != std::end(methods)) {
+    other->conn.write("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n");
+  }
+#endif
+  return false;
 }
 
 bool exchange::read_head() {

@@ -107,6 +107,7 @@ class exchange {
   enum class framing { unknown, length, chunks, to_the_end };
 
   // exchange.cpp
+  bool shake_hands();
   bool read_head();
   bool begin_request();
   void refuse(int code);

@@ -347,6 +347,14 @@ error netfd::close_write() {
   return err;
 }
 
+bool netfd::quiet() {
+  if (!mu_.incref()) return false;
+  char byte;
+  const bool nothing = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+  if (mu_.decref()) destroy();
+  return nothing;
+}
+
 error netfd::set_deadline(std::int64_t ns, unsigned which) {
   if (mu_.incref()) {
     const bool ok = sched::pollset_deadline(pd_, ns, (which & net::detail::deadline_read) != 0,

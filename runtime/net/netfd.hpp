@@ -55,6 +55,8 @@ class netfd {
   int accept(sockaddr_buffer* peer, const context* ctx, error* err);
   error close();
   error close_write();
+  /// Open, with nothing to read and no end.
+  bool quiet();
   error set_deadline(std::int64_t ns, unsigned which);
 
   const network& net() const { return *net_; }

@@ -23,6 +23,7 @@ class socket_stream final : public net::detail::stream {
   error set_deadline(std::int64_t ns, unsigned which) override { return fd_.set_deadline(ns, which); }
   net::addr local_addr() const override { return fd_.local(); }
   net::addr remote_addr() const override { return fd_.remote(); }
+  bool quiet() override { return fd_.quiet(); }
 
  private:
   netfd fd_;

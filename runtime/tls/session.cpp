@@ -69,6 +69,14 @@ error session::handshake() {
   return handshake_err_;
 }
 
+error session::handshake(std::chrono::nanoseconds timeout) {
+  if (timeout <= 0ns) return handshake();
+  below_.set_deadline(std::chrono::steady_clock::now() + timeout);
+  error err = handshake();
+  below_.set_deadline(std::chrono::steady_clock::time_point{});
+  return err;
+}
+
 error session::handshake(const context& ctx) {
   if (established_.load(std::memory_order_acquire) || !ctx.done()) return handshake();
   // As in Go: closing is what ends it wherever it waits.
@@ -166,7 +174,7 @@ error session::receive_first() {
   const auto major = static_cast<unsigned char>(first[1]);
   constexpr unsigned char alert = 21, handshake = 22;
   if ((type == alert || type == handshake) && major < 0x10) return {};
-  return record_header_error{first};
+  return record_header_error{first, below_};
 }
 
 result<std::size_t> session::pull(std::span<char> into, bool peek, const context* ctx) {
@@ -277,6 +285,15 @@ error session::flush(bool wait, const context* ctx) {
     const std::lock_guard lock(ssl_mu_);
     if (wire_.out.empty()) return {};
   }
+}
+
+bool session::quiet() {
+  if (closed_.load(std::memory_order_relaxed)) return false;
+  {
+    const std::lock_guard lock(ssl_mu_);
+    if (!ssl_ || SSL_has_pending(ssl_.get()) == 1 || wire_.taken < wire_.in.size()) return false;
+  }
+  return below_.stream()->quiet();
 }
 
 error session::close() {

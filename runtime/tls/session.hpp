@@ -39,8 +39,10 @@ class session final : public net::detail::stream {
   error set_deadline(std::int64_t ns, unsigned which) override;
   net::addr local_addr() const override { return below_.local_addr(); }
   net::addr remote_addr() const override { return below_.remote_addr(); }
-  error handshake() override;
+  error handshake(std::chrono::nanoseconds timeout) override;
+  error handshake();
   error handshake(const context& ctx);
+  bool quiet() override;
 
   tls::connection_state state();
   const net::conn& below() const { return below_; }

@@ -59,7 +59,7 @@ conn on(net::conn inner, const config& c, engine::side side) {
 }  // namespace
 
 error conn::handshake() const {
-  net::detail::stream* s = stream();
+  auto* s = static_cast<session*>(stream());
   return s != nullptr ? s->handshake() : net::err_closed;
 }
 

@@ -1,0 +1,18 @@
+// serve_tls, apart from the rest of the server: a program that does not call it does not link OpenSSL.
+#include <gofer/http.hpp>
+#include <utility>
+
+#if !defined(GOFER_WITHOUT_TLS)
+#include <gofer/tls.hpp>
+
+namespace gofer::http {
+
+error server::serve_tls(net::listener listener, const tls::config& config) {
+  tls::config named = config;
+  if (named.next_protos.empty()) named.next_protos = {"http/1.1"};
+  auto [secured, err] = tls::new_listener(std::move(listener), named);
+  return err ? err : serve(std::move(secured));
+}
+
+}  // namespace gofer::http
+#endif
