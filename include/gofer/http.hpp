@@ -18,9 +18,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <gofer/context.hpp>
 #include <gofer/error.hpp>
 #include <gofer/http/client.hpp>
 #include <gofer/net.hpp>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,9 +30,6 @@
 #include <string_view>
 #include <vector>
 
-namespace gofer {
-class context;
-}
 namespace gofer::tls {
 struct config;
 }
@@ -50,11 +49,22 @@ class server_state;  // what a server and its connections share
 class mux_table;
 }  // namespace detail
 
+/// What writing an answer returns, and why the request's context is done, after server_options::handler_timeout.
+inline constinit gofer::detail::sentinel_error err_handler_timeout_node{"http: Handler timeout"};
+inline constinit const error err_handler_timeout{err_handler_timeout_node};
+
 /// One header line, as it was sent.
 struct header_field {
   std::string_view name;
   std::string_view value;
 };
+
+class request;
+class response;
+
+/// Answers a request. Called on the connection's goroutine, for several connections at once. It may block, panic, throw
+/// and start goroutines, which must not touch the request or the response after it has returned.
+using handler = std::function<void(response&, request&)>;
 
 /// A request that is being answered. It belongs to the handler's goroutine, and it and every view that it gives away
 /// are valid until the handler returns. Not thread-safe.
@@ -94,9 +104,15 @@ class request {
   /// All that is left of the body. Blocks and fails as read does.
   result<std::string_view> body();
 
+  /// Done when the client has closed its side or is gone, when handler_timeout has passed (cause():
+  /// err_handler_timeout), when the server is closed, and when the handler has returned. A client is watched from the
+  /// first call on, once the body has been read; who never asks does not pay for it. May be kept.
+  const gofer::context& context();
+
  private:
   friend class detail::exchange;
   friend class detail::mux_table;
+  friend handler strip_prefix(std::string, handler);
   explicit request(detail::exchange& x) : x_(&x) {}
   detail::exchange* x_;
 };
@@ -128,6 +144,10 @@ class response {
   /// Sends what is collected. The answer goes on in chunks (until the connection's end, for a client of HTTP/1.0).
   error flush();
 
+  /// The status as it stands, and how many bytes of the body were written so far.
+  int status() const;
+  std::uint64_t written() const;
+
   /// Drops what is collected and answers with this status and text instead. No effect once the head is sent.
   void fail(int code, std::string_view text);
   /// Whether the head is sent, after which the status and the headers cannot be changed any more.
@@ -138,10 +158,6 @@ class response {
   explicit response(detail::exchange& x) : x_(&x) {}
   detail::exchange* x_;
 };
-
-/// Answers a request. Called on the connection's goroutine, for several connections at once. It may block, panic, throw
-/// and start goroutines, which must not touch the request or the response after it has returned.
-using handler = std::function<void(response&, request&)>;
 
 /// Chooses a handler by method and path, with Go 1.22's patterns: "[METHOD ]PATH", where
 ///   /a/b      is just that path              /a/{x}       has one segment for {x}
@@ -190,6 +206,21 @@ struct server_stats {
   latency_histogram latency;  // from a request's complete head to its answer in the socket
 };
 
+/// One answered request, for an access log.
+struct access_record {
+  std::string_view remote_addr;
+  std::string_view method;  // empty when the request could not be read
+  std::string_view target;
+  int version = 11;
+  int status = 200;
+  std::uint64_t bytes = 0;  // of the answer's body
+  std::chrono::nanoseconds took{0};
+  std::string_view referer;
+  std::string_view user_agent;
+};
+/// The record as a line of the Combined Log Format, without its end.
+std::string access_line(const access_record& record);
+
 struct server_options {
   /// How long a client may take for a request's head, from its first byte. Answered with 408. As for all the time-outs:
   /// zero or less is none, and up to an eighth longer is possible, which is what makes them nearly free.
@@ -205,6 +236,13 @@ struct server_options {
   /// A longer body is answered with 413 without calling the handler when it announces its length; else reading it fails
   /// with err_body_too_large.
   std::uint64_t max_body_bytes = std::uint64_t{1} << 20;
+  /// How long a handler may take until its answer begins. Then the client gets 503 and the connection ends; the handler
+  /// goes on, is told by its context, and its writes fail with err_handler_timeout. Zero or less: no limit.
+  std::chrono::nanoseconds handler_timeout{0};
+  /// Connections at one time; further ones are left waiting in the system's queue. 0: no limit.
+  std::size_t max_connections = 0;
+  /// Called after each answer, from its connection's goroutine; the views die with the call.
+  std::function<void(const access_record&)> access_log = nullptr;
   /// Called with each log record, one or more lines ended by '\n', from any goroutine. Empty: they go to stderr, with
   /// the time in front.
   std::function<void(std::string_view)> log = nullptr;
@@ -242,6 +280,20 @@ class server {
  private:
   std::shared_ptr<detail::server_state> state_;
 };
+
+/// Something around a handler: it gets the handler inside, and gives the one that is called instead.
+using middleware = std::function<handler(handler)>;
+/// The handler inside all of these, of which the first is the outermost.
+handler chain(std::initializer_list<middleware> around, handler inside);
+/// For paths that begin with `prefix`, which the handler inside does not see in path(); others are answered with 404.
+handler strip_prefix(std::string prefix, handler inside);
+
+/// Serves the files below a folder by the request's path, as Go's FileServer does: GET and HEAD, index.html for a
+/// folder, Last-Modified and ETag with the conditions on them, one or several ranges. Nothing outside of the folder is
+/// served, whatever the path or a symbolic link says. Folders without an index.html are 404: nothing is listed.
+handler file_server(std::string folder);
+/// Answers with one file.
+void serve_file(response& res, request& req, const std::string& file);
 
 /// The standard text of a status: "Not Found"; empty for an unknown one.
 std::string_view status_text(int code);

@@ -92,6 +92,7 @@ bool exchange::body_allowed() const { return !head_only_ && status_ != 204 && st
 
 void exchange::compose_head(std::optional<std::uint64_t> length) {
   head_sent_ = true;
+  too_late_ = limit_ && !limit_->handler_first();
   const bool http11 = parser_.version() >= 11;
   // What may not be skipped in reasonable time, or will not come, ends the connection.
   if (!parser_.keep_alive() || server_->draining() || continue_due_ || body_left_ > discard_limit ||
@@ -134,7 +135,7 @@ void exchange::start_stream() {
 }
 
 result<std::size_t> exchange::write(std::string_view data) {
-  if (broken_) return {0, net::err_closed};
+  if (broken_) return {0, too_late_ ? err_handler_timeout : net::err_closed};
   if (body_allowed() && declared_length_ && data.size() > *declared_length_ - std::min(written_, *declared_length_)) {
     return {0, make_error("http: wrote more than the declared Content-Length")};
   }
@@ -150,7 +151,7 @@ result<std::size_t> exchange::write(std::string_view data) {
 }
 
 error exchange::flush() {
-  if (broken_) return net::err_closed;
+  if (broken_) return too_late_ ? err_handler_timeout : net::err_closed;
   if (!head_sent_) start_stream();
   return emit({});
 }

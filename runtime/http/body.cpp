@@ -15,7 +15,9 @@ result<std::size_t> exchange::read_body(std::span<char> into) {
   if (body_error_) return {0, body_error_};
   if (body_done()) return {0, body_error_ = io::eof};
   if (into.empty()) return {};
-  return parser_.chunked() ? read_chunked(into) : read_known_length(into);
+  result<std::size_t> got = parser_.chunked() ? read_chunked(into) : read_known_length(into);
+  if (context_ && !watcher_ && body_done()) watch();
+  return got;
 }
 
 result<std::size_t> exchange::read_known_length(std::span<char> into) {

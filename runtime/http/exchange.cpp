@@ -22,6 +22,7 @@ exchange::exchange(std::shared_ptr<server_state> server, net::conn conn, std::ui
     : server_(std::move(server)), conn_(std::move(conn)), latencies_(server_->shard_of(number)) {}
 
 exchange::~exchange() {
+  if (context_) context_->cancel(context::canceled);
   conn_.close();
   server_->leave(*this);
 }
@@ -30,9 +31,13 @@ void exchange::serve() {
   if (!shake_hands()) return;
   while (read_head()) {
     const std::int64_t begun = sched::nanotime();
+    begin_limit();
     call_handler();
     finish_answer();
-    latencies_.record(std::chrono::nanoseconds(sched::nanotime() - begun));
+    const std::chrono::nanoseconds took(sched::nanotime() - begun);
+    latencies_.record(took);
+    log_access(took);
+    end_context();
     if (!finish_request()) return;
   }
 }
@@ -57,6 +62,7 @@ bool exchange::read_head() {
   const server_options& options = server_->options;
   parser_.reset(options.max_header_bytes, options.max_body_bytes);
   head_only_ = false;
+  head_ = nullptr;
   bool begun = false;    // the request's first byte is here
   std::size_t done = 0;  // bytes of the head that the parser has taken
   for (;;) {
@@ -154,10 +160,35 @@ void exchange::refuse(int code) {
   close_ = true;
   fail(code, std::string(status_text(code)) + "\n");
   finish_answer();
+  log_access(std::chrono::nanoseconds(0));
   linger();
 }
 
+void exchange::log_access(std::chrono::nanoseconds took) const {
+  const auto& to = server_->options.access_log;
+  if (!to) return;
+  access_record record;
+  const std::string remote = conn_.remote_addr().str();
+  record.remote_addr = remote;
+  if (head_ != nullptr) {
+    record.method = parser_.method().of(head_);
+    record.target = parser_.target().of(head_);
+    record.version = parser_.version();
+    record.referer = header("Referer");
+    record.user_agent = header("User-Agent");
+  }
+  record.status = too_late_ ? 503 : status_;
+  record.bytes = body_allowed() && !too_late_ ? written_ : 0;
+  record.took = took;
+  to(record);
+}
+
 bool exchange::finish_request() {
+  if (too_late_) {
+    broken_ = false;
+    linger();
+    return false;
+  }
   if (broken_) return false;
   if (!close_ && discard_body()) {
     in_.shrink();

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <gofer/http.hpp>
+#include <gofer/time.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@
 #include "runtime/http/input.hpp"
 #include "runtime/http/parser.hpp"
 #include "runtime/http/state.hpp"
+#include "runtime/http/watch.hpp"
 
 namespace gofer {
 class panic_value;
@@ -81,13 +83,16 @@ class exchange {
 
   // http::request's.
   std::string_view head(slice s) const { return s.of(head_); }
+  std::string_view header(std::string_view name) const;
   const parser& parsed() const { return parser_; }
   std::string_view path() const { return path_; }
   std::string_view query() const { return query_; }
+  void set_path(std::string_view path) { path_ = path; }
   path_values& values() { return values_; }
   const path_values& values() const { return values_; }
   result<std::size_t> read_body(std::span<char> into);
   result<std::string_view> read_whole_body();
+  const context& request_context();
 
   // http::response's.
   void set_status(int code);
@@ -96,6 +101,8 @@ class exchange {
   error flush();
   void fail(int code, std::string_view text);
   bool head_sent() const { return head_sent_; }
+  int status() const { return status_; }
+  std::uint64_t written() const { return written_; }
 
   server_state* server() const { return server_.get(); }
 
@@ -115,6 +122,12 @@ class exchange {
   void report_panic(const panic_value& p);
   bool finish_request();
   void linger();
+  void log_access(std::chrono::nanoseconds took) const;
+
+  // watch.cpp
+  void watch();
+  void end_context();
+  void begin_limit();
 
   // io.cpp
   error fill();
@@ -158,16 +171,21 @@ class exchange {
   std::string decoded_path_;
   path_values values_;
   std::uint64_t body_left_ = 0;
-  std::size_t body_paced_ = 0;  // bytes since the body's deadline was moved
-  error body_error_;            // what reading it ended with
-  int body_refusal_ = 0;        // the status that answers such an error if the handler does not
-  bool continue_due_ = false;   // the client waits for "100 Continue"
-  std::string body_;            // what read_whole_body collects
+  std::size_t body_paced_ = 0;           // bytes since the body's deadline was moved
+  error body_error_;                     // what reading it ended with
+  int body_refusal_ = 0;                 // the status that answers such an error if the handler does not
+  bool continue_due_ = false;            // the client waits for "100 Continue"
+  std::optional<live_context> context_;  // when the handler has asked for it
+  std::shared_ptr<watcher> watcher_;     // while the client is watched
+  timer limit_timer_;
+  std::shared_ptr<time_limit> limit_;  // when handlers have one
+  std::string body_;                   // what read_whole_body collects
 
   // The answer.
   int status_ = 200;
   framing framing_ = framing::unknown;
   bool head_sent_ = false;
+  bool too_late_ = false;   // the client has been told that the handler takes too long
   bool head_only_ = false;  // to HEAD
   bool close_ = false;      // after this answer
   bool has_content_type_ = false;

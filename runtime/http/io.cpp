@@ -67,6 +67,10 @@ error exchange::fill_head(bool first) {
 
 error exchange::send(std::string_view data) {
   constexpr std::size_t slice = 256 * 1024;
+  if (too_late_) {
+    broken_ = true;
+    return err_handler_timeout;
+  }
   while (!data.empty() && !broken_) {
     const std::string_view part = data.substr(0, slice);
     data.remove_prefix(part.size());
@@ -75,6 +79,7 @@ error exchange::send(std::string_view data) {
     }
     if (result<std::size_t> r = conn_.write(part); r.err) {
       broken_ = true;
+      if (context_) context_->cancel(r.err);
       return std::move(r.err);
     }
   }

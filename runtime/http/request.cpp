@@ -6,6 +6,13 @@
 
 namespace gofer::http {
 
+std::string_view detail::exchange::header(std::string_view name) const {
+  for (const field_slices& field : parser_.fields()) {
+    if (field.name.length == name.size() && iequals(head(field.name), name)) return head(field.value);
+  }
+  return {};
+}
+
 std::string_view request::method() const { return x_->head(x_->parsed().method()); }
 std::string_view request::target() const { return x_->head(x_->parsed().target()); }
 std::string_view request::path() const { return x_->path(); }
@@ -27,12 +34,8 @@ std::string_view request::path_value(std::string_view name) const {
   return {};
 }
 
-std::string_view request::header(std::string_view name) const {
-  for (const detail::field_slices& field : x_->parsed().fields()) {
-    if (field.name.length == name.size() && detail::iequals(x_->head(field.name), name)) return x_->head(field.value);
-  }
-  return {};
-}
+std::string_view request::header(std::string_view name) const { return x_->header(name); }
+const context& request::context() { return x_->request_context(); }
 
 std::vector<header_field> request::headers() const {
   std::vector<header_field> all;
@@ -61,6 +64,8 @@ response& response::add(std::string_view name, std::string_view value) {
 result<std::size_t> response::write(std::string_view data) { return x_->write(data); }
 error response::flush() { return x_->flush(); }
 void response::fail(int code, std::string_view text) { x_->fail(code, text); }
+int response::status() const { return x_->status(); }
+std::uint64_t response::written() const { return x_->written(); }
 bool response::head_sent() const { return x_->head_sent(); }
 
 }  // namespace gofer::http

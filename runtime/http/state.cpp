@@ -40,6 +40,8 @@ error server_state::serve(net::listener listener) {
     result<net::conn> accepted = listener.accept();
     if (!accepted.err) {
       back_off = 0ns;
+      // What waits here is one connection; the others wait in the system's queue.
+      if (!enter()) break;
       start(std::move(accepted.value));
       continue;
     }
@@ -48,10 +50,12 @@ error server_state::serve(net::listener listener) {
     // Trying again at once would spin: the descriptors come back when connections end.
     if (back_off == 0ns) log("http: " + accepted.err.what() + "; waiting for connections to end\n");
     back_off = back_off == 0ns ? 5ms : std::min<std::chrono::nanoseconds>(back_off * 2, 1s);
-    select(recv(stopping_, [](auto&&) {}), after(back_off, [] {}));
+    select(recv(stop_.both.first.done(), [](auto&&) {}), after(back_off, [] {}));
   }
   return err_server_closed;
 }
+
+bool server_state::enter() { return options.max_connections == 0 || !slots_.acquire_until(stop_.both.first); }
 
 void server_state::start(net::conn conn) {
   const std::uint64_t number = accepted_.fetch_add(1, std::memory_order_relaxed);  // a statistic
@@ -81,6 +85,7 @@ void server_state::leave(exchange& x) {
     connected_--;
     last = take_drained_locked();
   }
+  if (options.max_connections > 0) slots_.release();
   if (last) drained_.close();
 }
 
@@ -108,7 +113,7 @@ void server_state::drain() {
     idle = connections_locked(true);
     last = take_drained_locked();
   }
-  if (first) stopping_.close();
+  if (first) stop_.both.second();
   if (last) drained_.close();
   for (net::listener& l : listeners) l.close();
   const auto soon = std::chrono::steady_clock::now() + drain_grace;

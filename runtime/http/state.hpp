@@ -5,7 +5,9 @@
 #include <atomic>
 #include <cstdint>
 #include <gofer/chan.hpp>
+#include <gofer/context.hpp>
 #include <gofer/http.hpp>
+#include <gofer/sync.hpp>
 #include <list>
 #include <memory>
 #include <string_view>
@@ -27,9 +29,15 @@ struct alignas(64) latency_shard {
   }
 };
 
+/// Done when draining begins.
+struct live_stop {
+  std::pair<context, cancel_func> both = with_cancel(background());
+};
+
 class server_state : public std::enable_shared_from_this<server_state> {
  public:
-  server_state(handler h, server_options o) : handle(std::move(h)), options(std::move(o)) {}
+  server_state(handler h, server_options o)
+      : handle(std::move(h)), options(std::move(o)), slots_(static_cast<std::ptrdiff_t>(options.max_connections)) {}
 
   const handler handle;
   const server_options options;
@@ -59,6 +67,8 @@ class server_state : public std::enable_shared_from_this<server_state> {
     ~listening();
   };
 
+  /// Waits for a place for a connection, when there is a limit. False: draining.
+  bool enter();
   void start(net::conn conn);
   std::vector<net::conn> connections_locked(bool idle_only) const;
   bool take_drained_locked();
@@ -66,7 +76,8 @@ class server_state : public std::enable_shared_from_this<server_state> {
   std::atomic<bool> draining_{false};
   std::atomic<std::uint64_t> accepted_{0};
   std::array<latency_shard, 8> shards_;
-  chan<> stopping_ = make_chan<>(0);  // closed when draining begins
+  counting_semaphore<> slots_;  // when connections are limited
+  live_stop stop_;
   chan<> drained_ = make_chan<>(0);
 
   sched::futex_mutex mu_;  // protects what follows

@@ -33,6 +33,22 @@ bool unescape(std::string_view text, bool plus, std::string& out) {
   return true;
 }
 
+std::string escape_segment(std::string_view segment) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : segment) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+                       c == '.' || c == '_' || c == '~';
+    if (plain) {
+      out.push_back(c);
+    } else {
+      out.append({'%', digits[byte >> 4], digits[byte & 15U]});
+    }
+  }
+  return out;
+}
+
 target_parts split_target(std::string_view target) {
   target_parts parts;
   if (const std::size_t mark = target.find('?'); mark != std::string_view::npos) {

@@ -10,6 +10,9 @@ namespace gofer::http::detail {
 /// Appends `text` with its %XX decoded, and '+' as a space when `plus` says so. False when a %XX is malformed.
 bool unescape(std::string_view text, bool plus, std::string& out);
 
+/// One segment of a path with everything escaped that is not plainly a name.
+std::string escape_segment(std::string_view segment);
+
 struct target_parts {
   std::string_view path;  // still encoded; empty for CONNECT's "host:port"
   std::string_view query;
