@@ -129,7 +129,7 @@ TEST(CopyFile, ToASocket) {
     const os::file f = gofer::must(os::open(make_file(dir / "big", text)));
     gofer::must(f.seek(1000, os::whence::start));
     const pair p = connected();
-    gofer::go([&f, c = p.client, size = text.size()] {
+    gofer::go([f, c = p.client, size = text.size()] {
       EXPECT_EQ(gofer::must(io::copy(c, f)), size - 1000);
       // The position moved: nothing is left.
       EXPECT_EQ(gofer::must(io::copy(c, f)), 0u);
@@ -143,7 +143,7 @@ TEST(CopyFile, WhatSendfileCannotSend) {
   on_procs([] {
     const pair p = connected();
     const os::file proc = gofer::must(os::open("/proc/self/status"));
-    gofer::go([&, c = p.client] {
+    gofer::go([proc, c = p.client] {
       EXPECT_GT(gofer::must(io::copy(c, proc)), 100u);
       c.close();
     });
