@@ -61,7 +61,7 @@ THREADS = {"switch": 0.1, "spawn1": 0.02, "spawn1000": 0.02, "pingpong": 0.05, "
 BUILT_BY_CMAKE = [
     Partner("Boost.Fiber", "libboost-fiber-dev", "boost_fiber", scale={"mem": 0.1, "buf128": 0.2}, skynet_gb=12),
     Partner("State Threads", "libst-dev", "state_threads", scale={"mem": 0.1}, skynet_gb=8),
-    Partner("Asio", "libboost-dev", "asio"),
+    Partner("Asio", "libboost-dev (and GCC)", "asio"),
     Partner("std::thread", "g++", "std_thread", scale=THREADS),
     Partner("C++", "g++", "cxx"),
     Partner("Boost.Context", "libboost-context-dev", "boost_context", floor=True),
