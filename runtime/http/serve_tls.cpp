@@ -4,8 +4,18 @@
 
 #if !defined(GOFER_WITHOUT_TLS)
 #include <gofer/tls.hpp>
+#endif
 
 namespace gofer::http {
+
+#if defined(GOFER_WITHOUT_TLS)
+
+error server::serve_tls(net::listener listener, const tls::config&) {
+  listener.close();
+  return make_error("http: serve_tls: gofer was built without OpenSSL");
+}
+
+#else
 
 error server::serve_tls(net::listener listener, const tls::config& config) {
   tls::config named = config;
@@ -14,5 +24,6 @@ error server::serve_tls(net::listener listener, const tls::config& config) {
   return err ? err : serve(std::move(secured));
 }
 
-}  // namespace gofer::http
 #endif
+
+}  // namespace gofer::http
