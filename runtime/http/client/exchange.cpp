@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstring>
 #include <gofer/runtime.hpp>
+#include <gofer/select.hpp>
 #include <utility>
 
 #include "runtime/http/client/state.hpp"
@@ -76,6 +77,9 @@ void client_exchange::finish() {
   if (!connection_) return;
   // What stop says decides: if the context has fired, the connection is being closed.
   const bool undisturbed = !stop_ || (*stop_)();
+  // Who has the whole answer may be ahead of the sender, which has only to notice that it is through. Go's time for it.
+  if (done_ && undisturbed && sending_)
+    select(recv(upload_->ended, [](auto&&) {}), after(std::chrono::milliseconds(50), [] {}));
   const bool reusable = done_ && undisturbed && parser_.keep_alive() && connection_->in.empty() &&
                         upload_->complete.load(std::memory_order_acquire) && !state_->options.disable_keep_alives &&
                         !iequals(journey_->request.headers.get("Connection"), "close");
@@ -100,7 +104,11 @@ error client_exchange::start() {
     if (error err = await_continue(go_on)) return err;
   }
   if (!together && go_on) {
-    go([j = journey_, conn = connection_->conn, up = upload_] { send_stream(*j, conn, *up); });
+    sending_ = true;
+    go([j = journey_, conn = connection_->conn, up = upload_] {
+      send_stream(*j, conn, *up);
+      up->ended.close();
+    });
   }
   if (state_->options.response_header_timeout > std::chrono::nanoseconds(0)) {
     connection_->conn.set_read_deadline(from_now(state_->options.response_header_timeout));

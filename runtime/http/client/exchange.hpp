@@ -71,6 +71,7 @@ class client_exchange {
     std::mutex mu;  // for err only
     error err;      // why the body could not be had
     std::atomic<bool> complete{false};
+    chan<> ended{0};  // closed when the sender is through
   };
 
   error compose(std::string& head) const;
@@ -90,6 +91,7 @@ class client_exchange {
   std::uint64_t left_ = 0;
   bool used_before_ = false;
   bool heard_ = false;
+  bool sending_ = false;  // by a goroutine
   bool journey_goes_on_ = false;
   bool done_ = false;  // the answer was read to its end
   error read_err_;
