@@ -1,4 +1,6 @@
 // Blocking calls, goroutines that keep their P for long, and sysmon that takes it.
+#include <gofer/time.hpp>
+
 #include "instance.hpp"
 #include "sched/clock.hpp"
 #include "sched/keep_p.hpp"
@@ -103,6 +105,34 @@ SCENARIO(theft_again, "a P is asked for again while its thread settles the quest
     }
     while (!all_asked) sched::cpu_relax();
     end();
+    done.wait();
+  });
+  join_all();
+}
+
+SCENARIO(theft_timer,
+         "the only P is taken from a goroutine that looks at a timer, which is due at the worker that gets it") {
+  sched::force_preempt_ns.store(0);
+  sysmon_sleeps();
+  run(1, [] {
+    sched::schedt* s = sched::the_sched.load();
+    latch done(1);
+    const timer t(std::chrono::nanoseconds(0));
+    go([&] {
+      sched::gosched();
+      done.done();
+    });
+    sched::retake(s, sched::nanotime());
+    spawn("robber", [s] {
+      for (int i = 0; i < 3; i++) sched::retake(s, sched::nanotime() + i);
+    });
+    begin();
+    for (int i = 0; i < 3; i++) {
+      time_point tick;
+      t.c().try_recv(tick);
+      t.reset(std::chrono::nanoseconds(0));
+    }
+    t.stop();
     done.wait();
   });
   join_all();
