@@ -17,5 +17,7 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 
 set(directories "${GOFER_ARM64_ROOT}/usr/lib/aarch64-linux-gnu" "${GOFER_ARM64_ROOT}/lib/aarch64-linux-gnu")
 list(JOIN directories ":" path)
+# OpenSSL's configuration is in the multiarch folder.
+set(CMAKE_CXX_FLAGS_INIT "-idirafter ${GOFER_ARM64_ROOT}/usr/include/aarch64-linux-gnu")
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,${path}")
 set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=${path})

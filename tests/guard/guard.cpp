@@ -12,6 +12,13 @@
 #include <gofer/gofer.hpp>
 #include <string>
 
+// A function that is called, whatever the compiler could know about it.
+#ifdef __clang__
+#define GUARD_CALLED [[gnu::noinline]]
+#else
+#define GUARD_CALLED [[gnu::noipa]]
+#endif
+
 namespace {
 
 /// body(n) does n operations. A first, shorter time fills pools and caches. A dump has what was counted since the last
@@ -29,18 +36,18 @@ void counted(const char* name, std::int64_t n, F body) {
 
 std::int64_t counter = 0;
 
-[[gnu::noipa]] void count() { counter = counter + 1; }
+GUARD_CALLED void count() { counter = counter + 1; }
 
-[[gnu::noipa]] void open_defer() {
+GUARD_CALLED void open_defer() {
   gofer::defer d([] { count(); });
 }
 
-[[gnu::noipa]] void pooled_defers(int n) {
+GUARD_CALLED void pooled_defers(int n) {
   gofer::defer_list list;
   for (int i = 0; i < n; i++) list.push([] { count(); });
 }
 
-[[gnu::noipa]] void panics() {
+GUARD_CALLED void panics() {
   gofer::func([] {
     gofer::defer d([] { gofer::recover(); });
     gofer::panic("x");
